@@ -1,0 +1,799 @@
+/* moe.h: the whole public interface of libmoe, and its manual.
+ *
+ * libmoe runs mixture-of-experts and dense language models on the CPU, inside
+ * the host's process.  It never ends the process, prints, raises a signal,
+ * reads the environment, opens a socket or keeps global state.
+ *
+ * Handles    moe_model    an opened file: immutable, shared by any threads
+ *            moe_context  one conversation's memory: one caller at a time
+ *            moe_sampler  logits -> token: one caller at a time
+ *            They are counted among themselves: destroy them in any order.
+ * Status     Every call that can fail returns a moe_status: 0 is success,
+ *            positive is "not finished", negative is an error.  The sentence
+ *            for people goes to an optional moe_error, or stays in the
+ *            context (moe_context_error).
+ * On error   Handle outputs are set to NULL, other outputs are untouched, and
+ *            nothing is left to free.
+ * Structs    start with struct_size = sizeof itself.  Params: zero means "the
+ *            default" in every field, NULL all defaults.  Info: filled up to
+ *            struct_size.  Fields are only ever appended.
+ * Strings    UTF-8.  In: pointer and length in bytes, -1 = up to the NUL.
+ *            Out: lent pointer and length, or a buffer of the caller.
+ * Ownership  "lends": valid until the stated event.  Otherwise an argument is
+ *            only read during the call.
+ * Labels     Shapes, Returns, Owns, Threads and Since follow each call; one
+ *            that is left out has nothing to say: no arrays, no result, nothing
+ *            changes hands.
+ * Bits       The same model, tokens and parameters give the same logits bit
+ *            for bit on every backend, thread count and batch split. */
+#ifndef MOE_H
+#define MOE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#ifndef MOE_API
+#if defined(_WIN32) && defined(MOE_SHARED)
+#define MOE_API __declspec(dllimport)
+#elif defined(__GNUC__) && !defined(_WIN32)
+#define MOE_API __attribute__((visibility("default")))
+#else
+#define MOE_API
+#endif
+#endif
+
+#define MOE_VERSION_MAJOR 0
+#define MOE_VERSION_MINOR 1
+#define MOE_VERSION_PATCH 0
+/* The ABI's major number, also the number in the name of the shared library. */
+#define MOE_ABI_VERSION 0
+
+/* ---------------------------------------------------------------- status */
+
+typedef int32_t moe_status;
+enum {
+    MOE_OK = 0,
+    MOE_MORE = 1,              /* one bounded step done, work remains */
+    MOE_ERR_ARGUMENT = -1,     /* a value is outside what the call accepts */
+    MOE_ERR_STATE = -2,        /* not possible for the handle as it is now */
+    MOE_ERR_BUFFER = -3,       /* the caller's buffer is too small */
+    MOE_ERR_PARAMS_TOO_NEW = -4, /* a field this library does not know is set */
+    MOE_ERR_BUSY = -5,         /* another thread is inside this handle */
+    MOE_ERR_NOT_FOUND = -6,    /* no such key, file or name */
+    MOE_ERR_NO_MEMORY = -10,
+    MOE_ERR_IO = -11,          /* reading failed */
+    MOE_ERR_THREAD = -12,      /* a thread could not be started */
+    MOE_ERR_FORMAT = -20,      /* the file breaks the rules of its format */
+    MOE_ERR_TRUNCATED = -21,   /* the file ends too early */
+    MOE_ERR_UNSUPPORTED = -22, /* sound, but not something libmoe can run */
+    MOE_ERR_TENSOR = -23,      /* a tensor is missing or has another shape */
+    MOE_ERR_CONTEXT_FULL = -30,
+    MOE_ERR_CANCELLED = -31,
+    MOE_ERR_INTERNAL = -90     /* a defect of libmoe: please report it */
+};
+
+/* Where a call puts its sentence, on failure only.  The message names the
+ * thing, what was expected and what was found.  256 bytes, for ever. */
+typedef struct moe_error {
+    moe_status status;
+    char message[252];
+} moe_error;
+
+/* Name of a status, such as "MOE_ERR_FORMAT"; "MOE_STATUS_?" if unknown.
+ * Returns  a NUL-terminated constant, lent for ever.
+ * Threads  any.
+ * Since    0.1 */
+MOE_API const char *moe_status_name(moe_status status);
+
+/* --------------------------------------------------------------- library */
+
+/* Version as "0.1.0".
+ * Returns  a NUL-terminated constant, lent for ever.
+ * Threads  any.
+ * Since    0.1 */
+MOE_API const char *moe_version(void);
+
+/* MOE_ABI_VERSION of the library that is loaded.
+ * Returns  the number; a program should refuse another than its own.
+ * Threads  any.
+ * Since    0.1 */
+MOE_API int32_t moe_abi_version(void);
+
+/* How the library was built, as one JSON object.
+ * Returns  a NUL-terminated constant with at least "version", "abi",
+ *          "compiler", "architecture"; lent for ever.
+ * Threads  any.
+ * Since    0.1 */
+MOE_API const char *moe_build_info(void);
+
+typedef int32_t moe_backend;
+enum {
+    MOE_BACKEND_AUTO = 0, /* the fastest available */
+    MOE_BACKEND_SCALAR = 1,
+    MOE_BACKEND_AVX2 = 2,
+    MOE_BACKEND_AVX512 = 3,
+    MOE_BACKEND_NEON = 4
+};
+
+typedef struct moe_backend_info {
+    size_t struct_size;
+    moe_backend backend;
+    int32_t is_available; /* 1 if this machine can run it */
+    const char *name;     /* "scalar", "avx2" ... lent for ever */
+    const char *reason;   /* why not available, "" if it is; lent for ever */
+} moe_backend_info;
+
+/* Describes backend number `index`; the last available one is AUTO's choice.
+ * index    0, 1, 2 ... until MOE_ERR_NOT_FOUND.
+ * Returns  MOE_OK; MOE_ERR_ARGUMENT; MOE_ERR_NOT_FOUND past the end.
+ * Owns     nothing; the strings are lent for ever.
+ * Threads  any.
+ * Since    0.1 */
+MOE_API moe_status moe_backend_at(int32_t index, moe_backend_info *info);
+
+/* ----------------------------------------------------------------- hooks */
+
+/* Memory from the host.  alloc returns `bytes` bytes aligned to `align` (a
+ * power of two, at most 4096) or NULL; free gets the size back.  Copied at
+ * creation.  Must be callable from the threads that open and close handles. */
+typedef struct moe_allocator {
+    size_t struct_size;
+    void *user;
+    void *(*alloc)(void *user, size_t bytes, size_t align);
+    void (*free)(void *user, void *memory, size_t bytes);
+} moe_allocator;
+
+typedef int32_t moe_log_level;
+enum { MOE_LOG_WARNING = 1, MOE_LOG_INFO = 2, MOE_LOG_DEBUG = 3 };
+
+/* Gets ready UTF-8 text without a newline.  No hook: the library is silent. */
+typedef void (*moe_log_fn)(void *user, moe_log_level level, const char *text);
+
+/* fraction 0..1; a return value other than 0 cancels the operation. */
+typedef int32_t (*moe_progress_fn)(void *user, float fraction);
+
+/* Threads from the host (quality of service, names, affinity).  create starts
+ * run(arg) and stores a handle; join waits for it.  0 is success. */
+typedef struct moe_thread_hooks {
+    size_t struct_size;
+    void *user;
+    int32_t (*create)(void *user, void **thread, void (*run)(void *arg),
+                      void *arg);
+    void (*join)(void *user, void *thread);
+} moe_thread_hooks;
+
+/* A model file that is not a path: an app bundle, an encrypted file, memory.
+ * read_at fills exactly `bytes` bytes from `offset` and returns 0, or returns
+ * another value.  It may be called from any thread, until the model closes.
+ * Reads never pass size_bytes.  close may be NULL; it is called once, when
+ * the model is gone or when opening failed. */
+typedef struct moe_source {
+    size_t struct_size;
+    void *user;
+    uint64_t size_bytes;
+    int32_t (*read_at)(void *user, uint64_t offset, void *dst, size_t bytes);
+    void (*close)(void *user);
+} moe_source;
+
+/* ----------------------------------------------------------------- model */
+
+typedef struct moe_model moe_model;
+typedef int32_t moe_token;
+#define MOE_TOKEN_NONE (-1)
+
+typedef int32_t moe_load;
+enum {
+    MOE_LOAD_AUTO = 0, /* map the file; copy when read through a moe_source */
+    MOE_LOAD_MAP = 1,
+    MOE_LOAD_COPY = 2  /* read all weights into memory: safe against a file
+                          that shrinks while in use */
+};
+
+typedef struct moe_model_params {
+    size_t struct_size;
+    const moe_allocator *allocator;
+    moe_log_fn log;
+    void *log_user;
+    moe_progress_fn progress;
+    void *progress_user;
+    const char *const *meta; /* [n_meta] "KEY=VALUE": sets or replaces metadata
+                                before anything is read from it */
+    size_t n_meta;
+    moe_load load;
+    int32_t is_vocab_only; /* 1: text functions only, no tensors needed */
+} moe_model_params;
+
+/* Opens a GGUF file, the first shard of a split one, or a vocabulary.
+ *
+ * Weights stay where they are in the file, mapped read-only.  A mapped file
+ * that another program shortens kills the process with SIGBUS on any system:
+ * MOE_LOAD_COPY or moe_model_open_source avoids that.
+ *
+ * path     UTF-8, NUL-terminated.
+ * params   NULL = defaults.    out  receives the handle.    err  may be NULL.
+ * Returns  MOE_OK; MOE_ERR_NOT_FOUND, IO, NO_MEMORY, FORMAT, TRUNCATED,
+ *          UNSUPPORTED, TENSOR, ARGUMENT, PARAMS_TOO_NEW, CANCELLED.
+ * Owns     the caller owns *out: moe_model_close.
+ * Threads  any.
+ * Since    0.1 */
+MOE_API moe_status moe_model_open(const char *path,
+                                  const moe_model_params *params,
+                                  moe_model **out, moe_error *err);
+
+/* Opens a model through sources, one a shard, in order.
+ *
+ * sources  [n_sources], copied; each is closed exactly once, also on failure.
+ * Returns  as moe_model_open.
+ * Owns     the caller owns *out: moe_model_close.
+ * Threads  any.
+ * Since    0.1 */
+MOE_API moe_status moe_model_open_source(const moe_source *sources,
+                                         size_t n_sources,
+                                         const moe_model_params *params,
+                                         moe_model **out, moe_error *err);
+
+/* Gives up the caller's hold.  Contexts that still use the model keep it.
+ * Owns     takes the handle, which may be NULL; what it lent is gone.
+ * Threads  any; once per handle.
+ * Since    0.1 */
+MOE_API void moe_model_close(moe_model *model);
+
+typedef struct moe_model_info {
+    size_t struct_size;
+    const char *family;      /* general.architecture; lent by the model */
+    const char *name;        /* general.name or ""; lent by the model */
+    const char *weight_type; /* most common type by bytes; lent for ever */
+    int32_t n_layers;
+    int32_t d_model;
+    int32_t n_heads;
+    int32_t n_kv_heads;
+    int32_t d_head;
+    int32_t d_ff;      /* width of one expert if n_experts > 0 */
+    int32_t n_experts; /* 0: dense */
+    int32_t n_active;  /* experts used for one token */
+    int32_t n_vocab;
+    int32_t n_ctx_train;
+    int32_t window; /* sliding window in positions, 0: none */
+    int32_t n_shards;
+    uint64_t n_params;
+    uint64_t file_bytes;
+} moe_model_info;
+
+/* Facts about an open model.
+ * Returns  MOE_OK; MOE_ERR_ARGUMENT.
+ * Owns     strings are lent until moe_model_close.
+ * Threads  any.
+ * Since    0.1 */
+MOE_API moe_status moe_model_describe(const moe_model *model,
+                                      moe_model_info *info);
+
+typedef int32_t moe_meta_type;
+enum {
+    MOE_META_U8 = 0,
+    MOE_META_I8 = 1,
+    MOE_META_U16 = 2,
+    MOE_META_I16 = 3,
+    MOE_META_U32 = 4,
+    MOE_META_I32 = 5,
+    MOE_META_F32 = 6,
+    MOE_META_BOOL = 7,
+    MOE_META_STRING = 8,
+    MOE_META_ARRAY = 9,
+    MOE_META_U64 = 10,
+    MOE_META_I64 = 11,
+    MOE_META_F64 = 12
+};
+
+/* One metadata entry, or one element of an array (then key is ""). */
+typedef struct moe_meta {
+    size_t struct_size;
+    const char *key; /* NUL-terminated; lent by the model */
+    moe_meta_type type;
+    moe_meta_type element_type; /* of an array */
+    uint64_t n_elements;        /* of an array */
+    int64_t i64;        /* integers and bool; floats truncated if in range */
+    double f64;         /* numbers */
+    const char *string; /* of a string: not NUL-terminated; lent */
+    uint64_t string_bytes;
+} moe_meta;
+
+/* Metadata entry number `index`, in file order, replacements applied.
+ * index    0, 1, 2 ... until MOE_ERR_NOT_FOUND.
+ * Returns  MOE_OK; MOE_ERR_ARGUMENT; MOE_ERR_NOT_FOUND past the end.
+ * Owns     strings are lent until moe_model_close.
+ * Threads  any.
+ * Since    0.1 */
+MOE_API moe_status moe_model_meta_at(const moe_model *model, uint64_t index,
+                                     moe_meta *meta);
+
+/* Metadata entry of a key.
+ * key      NUL-terminated, such as "general.architecture".
+ * Returns  MOE_OK; MOE_ERR_ARGUMENT; MOE_ERR_NOT_FOUND.
+ * Owns     strings are lent until moe_model_close.
+ * Threads  any.
+ * Since    0.1 */
+MOE_API moe_status moe_model_meta_find(const moe_model *model, const char *key,
+                                       moe_meta *meta);
+
+/* Element `element` of the array `key`.
+ * Returns  MOE_OK; MOE_ERR_ARGUMENT if not an array; MOE_ERR_NOT_FOUND.
+ * Owns     strings are lent until moe_model_close.
+ * Threads  any.
+ * Since    0.1 */
+MOE_API moe_status moe_model_meta_element(const moe_model *model,
+                                          const char *key, uint64_t element,
+                                          moe_meta *meta);
+
+typedef struct moe_tensor_info {
+    size_t struct_size;
+    const char *name; /* NUL-terminated; lent by the model */
+    const char *type; /* "Q4_K" ...; lent for ever */
+    int32_t n_dims;
+    int32_t shard;
+    uint64_t dims[4]; /* dims[0] is contiguous; unused ones are 1 */
+    uint64_t offset;  /* bytes from the start of its shard */
+    uint64_t bytes;
+} moe_tensor_info;
+
+/* Tensor number `index`, in file order.
+ * index    0, 1, 2 ... until MOE_ERR_NOT_FOUND.
+ * Returns  MOE_OK; MOE_ERR_ARGUMENT; MOE_ERR_NOT_FOUND past the end.
+ * Owns     strings are lent until moe_model_close.
+ * Threads  any.
+ * Since    0.1 */
+MOE_API moe_status moe_model_tensor_at(const moe_model *model, uint64_t index,
+                                       moe_tensor_info *info);
+
+/* ------------------------------------------------------------------ text */
+
+typedef uint32_t moe_text_flags;
+enum {
+    /* encode: begin- and end-of-text tokens as the model wants them */
+    MOE_TEXT_SPECIALS = 1u << 0,
+    /* encode: control tokens written in the text become tokens; never set
+       this for text that comes from a user */
+    MOE_TEXT_PARSE_CONTROL = 1u << 1,
+    /* encode: the text continues earlier text: no space is put before it */
+    MOE_TEXT_CONTINUE = 1u << 2,
+    /* decode: control tokens are written out instead of left out */
+    MOE_TEXT_SHOW_CONTROL = 1u << 3
+};
+
+/* Text to tokens.
+ *
+ * Any bytes are accepted; decoding gives the same bytes back.
+ *
+ * text     [text_bytes], or NUL-terminated with text_bytes = -1.
+ * flags    MOE_TEXT_SPECIALS, _PARSE_CONTROL, _CONTINUE or 0.
+ * tokens   [cap] or NULL with cap 0 to ask for the count.
+ * n        receives the number of tokens (also with MOE_ERR_BUFFER).
+ * Shapes   tokens int32 [n].
+ * Returns  MOE_OK; MOE_ERR_BUFFER if n > cap (nothing written);
+ *          MOE_ERR_ARGUMENT; MOE_ERR_NO_MEMORY; MOE_ERR_UNSUPPORTED if the
+ *          file has no usable vocabulary.
+ * Owns     nothing changes hands.
+ * Threads  any.
+ * Since    0.1 */
+MOE_API moe_status moe_text_encode(const moe_model *model, const char *text,
+                                   int64_t text_bytes, moe_text_flags flags,
+                                   moe_token *tokens, size_t cap, size_t *n,
+                                   moe_error *err);
+
+/* Tokens to text: the inverse of moe_text_encode.
+ *
+ * Drops the one space that encoding put before the text, unless
+ * MOE_TEXT_CONTINUE is given.
+ *
+ * tokens   [n], ids in [0, n_vocab).
+ * flags    MOE_TEXT_SHOW_CONTROL, _CONTINUE or 0.
+ * text     [cap] or NULL with cap 0 to ask for the size; no NUL is added.
+ * text_bytes  receives the size (also with MOE_ERR_BUFFER).
+ * Shapes   tokens int32 [n].
+ * Returns  MOE_OK; MOE_ERR_BUFFER; MOE_ERR_ARGUMENT.
+ * Owns     nothing changes hands.
+ * Threads  any.
+ * Since    0.1 */
+MOE_API moe_status moe_text_decode(const moe_model *model,
+                                   const moe_token *tokens, size_t n,
+                                   moe_text_flags flags, char *text, size_t cap,
+                                   size_t *text_bytes, moe_error *err);
+
+typedef int32_t moe_token_kind;
+enum {
+    MOE_TOKEN_NORMAL = 1,
+    MOE_TOKEN_UNKNOWN = 2,
+    MOE_TOKEN_CONTROL = 3,
+    MOE_TOKEN_USER_DEFINED = 4,
+    MOE_TOKEN_UNUSED = 5,
+    MOE_TOKEN_BYTE = 6
+};
+
+typedef struct moe_token_info {
+    size_t struct_size;
+    moe_token_kind kind;
+    int32_t is_end;    /* 1: generation ends with this token */
+    const char *bytes; /* what it decodes to, not NUL-terminated, maybe part of
+                          a UTF-8 character; a control token's name; lent */
+    size_t n_bytes;
+    float score;
+    int32_t padding;
+} moe_token_info;
+
+/* One token of the vocabulary.
+ * Returns  MOE_OK; MOE_ERR_ARGUMENT if the id is not in [0, n_vocab).
+ * Owns     bytes are lent until moe_model_close.
+ * Threads  any.
+ * Since    0.1 */
+MOE_API moe_status moe_token_describe(const moe_model *model, moe_token token,
+                                      moe_token_info *info);
+
+/* The token that is exactly this text (with control tokens' names).
+ * text     [text_bytes] or NUL-terminated with -1.
+ * Returns  the id, or MOE_TOKEN_NONE.
+ * Threads  any.
+ * Since    0.1 */
+MOE_API moe_token moe_token_find(const moe_model *model, const char *text,
+                                 int64_t text_bytes);
+
+typedef int32_t moe_special;
+enum {
+    MOE_SPECIAL_BOS = 0, /* begin of text */
+    MOE_SPECIAL_EOS = 1, /* end of text */
+    MOE_SPECIAL_EOT = 2, /* end of turn */
+    MOE_SPECIAL_UNK = 3,
+    MOE_SPECIAL_PAD = 4,
+    MOE_SPECIAL_NEWLINE = 5
+};
+
+/* The id of a special token.
+ * Returns  the id, or MOE_TOKEN_NONE if the model has none.
+ * Threads  any.
+ * Since    0.1 */
+MOE_API moe_token moe_token_special(const moe_model *model, moe_special which);
+
+/* --------------------------------------------------------------- context */
+
+typedef struct moe_context moe_context;
+typedef struct moe_sampler moe_sampler;
+
+typedef int32_t moe_kv_type;
+enum {
+    MOE_KV_AUTO = 0, /* f16 */
+    MOE_KV_F32 = 1,
+    MOE_KV_F16 = 2,
+    MOE_KV_Q8_0 = 3  /* needs a head size that is a multiple of 32 */
+};
+
+typedef int32_t moe_logits_mode;
+enum {
+    MOE_LOGITS_LAST = 0, /* of the last token of each step */
+    MOE_LOGITS_ALL = 1   /* of every token of the step */
+};
+
+typedef struct moe_context_params {
+    size_t struct_size;
+    const moe_allocator *allocator;
+    moe_log_fn log;
+    void *log_user;
+    const moe_thread_hooks *threads; /* NULL: the library starts its own */
+    int32_t n_ctx;      /* positions; default: n_ctx_train, at most 4096 */
+    int32_t n_batch;    /* most tokens of one step; default 512 */
+    int32_t n_threads;  /* default: physical cores (see moe_build_info) */
+    moe_kv_type kv;
+    moe_backend backend;
+    moe_logits_mode logits;
+} moe_context_params;
+
+/* Bytes, known before anything is allocated. */
+typedef struct moe_plan {
+    size_t struct_size;
+    uint64_t weights_mapped_bytes; /* in the page cache, shared, droppable */
+    uint64_t weights_copied_bytes; /* anonymous memory */
+    uint64_t kv_bytes;
+    uint64_t scratch_bytes;
+    uint64_t anonymous_bytes; /* copied + kv + scratch: what the host pays */
+    int32_t n_ctx;            /* the values that defaults became */
+    int32_t n_batch;
+    int32_t n_threads;
+    int32_t padding;
+} moe_plan;
+
+/* What a model and a context on it will need, without opening either.
+ * path     as moe_model_open.    model_params, context_params  may be NULL.
+ * plan     filled up to plan->struct_size.
+ * Returns  MOE_OK; as moe_model_open and moe_context_create.
+ * Threads  any.
+ * Since    0.1 */
+MOE_API moe_status moe_model_plan(const char *path,
+                                  const moe_model_params *model_params,
+                                  const moe_context_params *context_params,
+                                  moe_plan *plan, moe_error *err);
+
+/* The same for a context on an open model.
+ * Returns  MOE_OK; as moe_context_create.
+ * Threads  any.
+ * Since    0.1 */
+MOE_API moe_status moe_context_plan(const moe_model *model,
+                                    const moe_context_params *params,
+                                    moe_plan *plan, moe_error *err);
+
+/* Creates a context.  All memory that it will ever use is allocated here.
+ * model    the context holds it; the caller may close its own handle.
+ * params   NULL = defaults.    out  receives the handle.    err  may be NULL.
+ * Returns  MOE_OK; MOE_ERR_ARGUMENT, STATE (a vocabulary-only model),
+ *          PARAMS_TOO_NEW, NO_MEMORY, THREAD, UNSUPPORTED.
+ * Owns     the caller owns *out: moe_context_destroy.
+ * Threads  any.
+ * Since    0.1 */
+MOE_API moe_status moe_context_create(moe_model *model,
+                                      const moe_context_params *params,
+                                      moe_context **out, moe_error *err);
+
+/* Ends the context and its threads; not while another thread is inside it.
+ * Owns     takes the handle, which may be NULL; what it lent is gone.
+ * Threads  one.
+ * Since    0.1 */
+MOE_API void moe_context_destroy(moe_context *ctx);
+
+/* Evaluates tokens and moves the context forward.
+ *
+ * With n_done = NULL all tokens are evaluated before the call returns.  With
+ * n_done the call does one bounded step (at most n_batch tokens), adds the
+ * number of tokens it took to *n_done, and returns MOE_MORE if tokens remain:
+ *     for (int32_t done = 0; (st = moe_context_eval(c, t + done, n - done,
+ *                                                   &done)) == MOE_MORE;) ;
+ * How the tokens are cut changes no bit of the logits.  Nothing is allocated.
+ *
+ * tokens   [n], ids in [0, n_vocab).     n  >= 1.
+ * Shapes   leaves logits float [rows, n_vocab]: moe_context_logits.
+ * Returns  MOE_OK; MOE_MORE; MOE_ERR_ARGUMENT; MOE_ERR_CONTEXT_FULL (nothing
+ *          was evaluated); MOE_ERR_CANCELLED (steps that were finished stay,
+ *          see moe_context_position); MOE_ERR_BUSY.
+ * Owns     nothing changes hands.
+ * Threads  one caller at a time per context: a second one gets MOE_ERR_BUSY.
+ * Since    0.1 */
+MOE_API moe_status moe_context_eval(moe_context *ctx, const moe_token *tokens,
+                                    int32_t n, int32_t *n_done);
+
+/* Encodes a text and evaluates it: moe_text_encode and moe_context_eval.
+ * text     [text_bytes] or NUL-terminated with -1.
+ * flags    as moe_text_encode; begin-of-text is added at position 0 only.
+ * Returns  MOE_OK; as moe_text_encode and moe_context_eval.
+ * Threads  as moe_context_eval.
+ * Since    0.1 */
+MOE_API moe_status moe_context_prompt(moe_context *ctx, const char *text,
+                                      int64_t text_bytes,
+                                      moe_text_flags flags);
+
+/* Generates one token: picks it from the last logits, tells the sampler, and
+ * evaluates it unless generation ends with it (info->is_end).
+ * sampler  NULL = greedy.    token, info  each may be NULL.
+ * Returns  MOE_OK; MOE_ERR_STATE without logits; as moe_context_eval.
+ * Owns     info's strings are lent by the model.
+ * Threads  as moe_context_eval.
+ * Since    0.1 */
+MOE_API moe_status moe_context_generate(moe_context *ctx, moe_sampler *sampler,
+                                        moe_token *token,
+                                        moe_token_info *info);
+
+/* Logits of the last step.
+ * row      0 .. rows-1 of the last step, or -1 for the last row.  With
+ *          MOE_LOGITS_LAST there is one row, that of the last token.
+ * Shapes   float [n_vocab].
+ * Returns  the row, or NULL if there is none.
+ * Owns     lends until the next call on the context that is not a getter.
+ * Threads  as moe_context_eval.
+ * Since    0.1 */
+MOE_API const float *moe_context_logits(const moe_context *ctx, int32_t row);
+
+/* Number of tokens that the context holds.
+ * Returns  the position of the next token.
+ * Threads  as moe_context_eval.
+ * Since    0.1 */
+MOE_API int32_t moe_context_position(const moe_context *ctx);
+
+/* Forgets all tokens from `position` on.  Costs nothing.
+ * position 0 .. moe_context_position.
+ * Returns  MOE_OK; MOE_ERR_ARGUMENT; MOE_ERR_BUSY.
+ * Owns     takes back what moe_context_logits lent.
+ * Threads  as moe_context_eval.
+ * Since    0.1 */
+MOE_API moe_status moe_context_rewind(moe_context *ctx, int32_t position);
+
+/* Stops the step that is running, or else the next one, within 50 ms.
+ * Each cancel stops one call of moe_context_eval.
+ * ctx      may be NULL.
+ * Threads  any, at any time between create and destroy; also from a signal
+ *          handler.
+ * Since    0.1 */
+MOE_API void moe_context_cancel(moe_context *ctx);
+
+/* Uses another number of threads from now on; results do not change.
+ * n_threads  1 .. the number at creation.
+ * Returns  MOE_OK; MOE_ERR_ARGUMENT; MOE_ERR_BUSY.
+ * Threads  as moe_context_eval.
+ * Since    0.1 */
+MOE_API moe_status moe_context_set_threads(moe_context *ctx,
+                                           int32_t n_threads);
+
+typedef struct moe_context_stats {
+    size_t struct_size;
+    uint64_t n_steps;
+    uint64_t n_tokens;        /* evaluated since creation */
+    uint64_t eval_ns;         /* spent inside moe_context_eval */
+    uint64_t anonymous_bytes; /* allocated for this context */
+    const char *backend;      /* lent for ever */
+    int32_t n_threads;
+    int32_t n_ctx;
+    int32_t n_batch;
+    moe_kv_type kv;
+} moe_context_stats;
+
+/* Counters of a context.
+ * Returns  MOE_OK; MOE_ERR_ARGUMENT.
+ * Threads  as moe_context_eval.
+ * Since    0.1 */
+MOE_API moe_status moe_context_describe(const moe_context *ctx,
+                                        moe_context_stats *stats);
+
+/* How often each expert of a layer was used since creation.
+ * counts   [n_experts].    n  must be n_experts.
+ * Shapes   uint64 [n_experts].
+ * Returns  MOE_OK; MOE_ERR_ARGUMENT (also for a layer without experts).
+ * Threads  as moe_context_eval.
+ * Since    0.1 */
+MOE_API moe_status moe_context_expert_counts(const moe_context *ctx,
+                                             int32_t layer, uint64_t *counts,
+                                             int32_t n);
+
+/* The sentence of the last call on this context that failed, or "".
+ * Returns  a NUL-terminated text.
+ * Owns     lends until the next call on the context.
+ * Threads  as moe_context_eval.
+ * Since    0.1 */
+MOE_API const char *moe_context_error(const moe_context *ctx);
+
+/* --------------------------------------------------------------- sampler */
+
+typedef int32_t moe_stage_kind;
+enum {
+    MOE_STAGE_PENALTIES = 1,  /* count = window in tokens, value = repeat,
+                                 value2 = frequency, value3 = presence */
+    MOE_STAGE_TOP_K = 2,      /* count = k */
+    MOE_STAGE_TOP_P = 3,      /* value = p */
+    MOE_STAGE_MIN_P = 4,      /* value = p */
+    MOE_STAGE_TYPICAL = 5,    /* value = p */
+    MOE_STAGE_TEMPERATURE = 6 /* value = t; 0 or less keeps the best only */
+};
+
+typedef struct moe_stage {
+    size_t struct_size;
+    moe_stage_kind kind;
+    int32_t count;
+    int32_t min_keep; /* candidates that must stay; default 1 */
+    float value;
+    float value2;
+    float value3;
+} moe_stage;
+
+/* The usual chain: penalties, top-k, typical, top-p, min-p, temperature, draw.
+ * All zero is greedy: the largest logit, the lower id among equals. */
+typedef struct moe_sampler_params {
+    size_t struct_size;
+    const moe_allocator *allocator;
+    uint64_t seed;
+    float temperature;       /* 0: greedy */
+    int32_t top_k;           /* 0: off */
+    float top_p;             /* 0 or 1: off */
+    float min_p;             /* 0: off */
+    float typical_p;         /* 0 or 1: off */
+    float repeat_penalty;    /* 0 or 1: off */
+    float frequency_penalty; /* 0: off */
+    float presence_penalty;  /* 0: off */
+    int32_t penalty_window;  /* tokens looked back; default 64 */
+    int32_t is_empty;        /* 1: no stages; build the chain with
+                                moe_sampler_add */
+} moe_sampler_params;
+
+/* Creates a sampler.  All memory that it will ever use is allocated here,
+ * except by moe_sampler_add of a penalty stage.
+ * n_vocab  length of the logits rows, >= 1.    params  NULL = greedy.
+ * Returns  MOE_OK; MOE_ERR_ARGUMENT; MOE_ERR_PARAMS_TOO_NEW; MOE_ERR_NO_MEMORY.
+ * Owns     the caller owns *out: moe_sampler_destroy.
+ * Threads  any.
+ * Since    0.1 */
+MOE_API moe_status moe_sampler_create(int32_t n_vocab,
+                                      const moe_sampler_params *params,
+                                      moe_sampler **out, moe_error *err);
+
+/* Ends a sampler.
+ * sampler  may be NULL.
+ * Owns     takes the handle.
+ * Threads  one.
+ * Since    0.1 */
+MOE_API void moe_sampler_destroy(moe_sampler *sampler);
+
+/* Appends a stage to the chain; stages run in the order they were added.
+ * stage    copied.
+ * Returns  MOE_OK; MOE_ERR_ARGUMENT; MOE_ERR_NO_MEMORY; MOE_ERR_PARAMS_TOO_NEW;
+ *          MOE_ERR_STATE after 16 stages.
+ * Threads  one caller at a time per sampler.
+ * Since    0.1 */
+MOE_API moe_status moe_sampler_add(moe_sampler *sampler, const moe_stage *stage,
+                                   moe_error *err);
+
+/* Chooses a token.  Changes nothing: asked again, it gives the same answer.
+ *
+ * The draw depends on the seed and the number of tokens accepted, nothing
+ * else.  NaN logits count as the smallest; if all are NaN, token 0 is chosen.
+ *
+ * logits   float [n_vocab], read only.    token  receives the id.
+ * Shapes   logits float [n_vocab].
+ * Returns  MOE_OK; MOE_ERR_ARGUMENT.
+ * Threads  one caller at a time per sampler.
+ * Since    0.1 */
+MOE_API moe_status moe_sampler_pick(moe_sampler *sampler, const float *logits,
+                                    int32_t n_vocab, moe_token *token);
+
+/* Tells the sampler that a token is now part of the text.
+ * token    in [0, n_vocab).
+ * Returns  MOE_OK; MOE_ERR_ARGUMENT.
+ * Threads  one caller at a time per sampler.
+ * Since    0.1 */
+MOE_API moe_status moe_sampler_accept(moe_sampler *sampler, moe_token token);
+
+/* Forgets all accepted tokens; the chain and the seed stay.
+ * sampler  may be NULL.
+ * Threads  one caller at a time per sampler.
+ * Since    0.1 */
+MOE_API void moe_sampler_reset(moe_sampler *sampler);
+
+/* Copies a sampler with its history.
+ * Returns  MOE_OK; MOE_ERR_ARGUMENT; MOE_ERR_NO_MEMORY.
+ * Owns     the caller owns *out: moe_sampler_destroy.
+ * Threads  one caller at a time per sampler.
+ * Since    0.1 */
+MOE_API moe_status moe_sampler_clone(const moe_sampler *sampler,
+                                     moe_sampler **out, moe_error *err);
+
+/* The candidates that are left after the chain, likeliest first.
+ * tokens, probs  [cap] or NULL.    n  receives the number of candidates.
+ * Shapes   tokens int32 [n], probs float [n], summing to 1.
+ * Returns  MOE_OK; MOE_ERR_ARGUMENT; MOE_ERR_BUFFER if n > cap (the first cap
+ *          are written).
+ * Threads  one caller at a time per sampler.
+ * Since    0.1 */
+MOE_API moe_status moe_sampler_candidates(moe_sampler *sampler,
+                                          const float *logits, int32_t n_vocab,
+                                          moe_token *tokens, float *probs,
+                                          size_t cap, size_t *n);
+
+/* ---------------------------------------------------------- set by name */
+
+typedef int32_t moe_params_kind;
+enum {
+    MOE_PARAMS_MODEL = 1,
+    MOE_PARAMS_CONTEXT = 2,
+    MOE_PARAMS_SAMPLER = 3
+};
+
+/* Sets one field of a params structure from text, for dynamic languages.
+ * kind     which structure `params` is; its struct_size must be set.
+ * name     the field's name, such as "n_ctx"; pointers cannot be set.
+ * value    "4096", "0.7", or an enum's case such as "q8_0", "avx2".
+ * Returns  MOE_OK; MOE_ERR_NOT_FOUND (no such field); MOE_ERR_ARGUMENT (not a
+ *          value for it; the message states the bounds).
+ * Threads  any.
+ * Since    0.1 */
+MOE_API moe_status moe_params_set(moe_params_kind kind, void *params,
+                                  const char *name, const char *value,
+                                  moe_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
