@@ -1,0 +1,180 @@
+/* special.c: tokens with a meaning of their own.
+ *
+ * Owns the special ids and the set of tokens that end a generation.
+ *
+ * User text must never become a control token, so what serves as one is made
+ * one here whatever type the file gives it: the texts of the table below, and
+ * user-defined or normal tokens of the form <|name|>. */
+#include "token/vocab.h"
+
+/* ------------------------------------------------------------------- ids */
+
+/* ORDER MOE_SPECIAL: keys, and the ids that SentencePiece models have when the
+ * file does not say. */
+static const struct {
+    const char *key;
+    int32_t spm_default;
+} special_keys[] = {
+    [MOE_SPECIAL_BOS] = {"tokenizer.ggml.bos_token_id", 1},
+    [MOE_SPECIAL_EOS] = {"tokenizer.ggml.eos_token_id", 2},
+    [MOE_SPECIAL_EOT] = {"tokenizer.ggml.eot_token_id", MOE_TOKEN_NONE},
+    [MOE_SPECIAL_UNK] = {"tokenizer.ggml.unknown_token_id", 0},
+    [MOE_SPECIAL_PAD] = {"tokenizer.ggml.padding_token_id", MOE_TOKEN_NONE},
+};
+
+/* Files write -1 or 2^32 - 1 for "none": an id out of range is none. */
+static moe_status special_id(const struct moe__vocab_loader *loader,
+                             const char *key, int32_t fallback, moe_token *out)
+{
+    const struct moe__meta *meta = moe__meta_find(loader->gguf, key);
+    int64_t id = loader->vocab->is_bpe ? MOE_TOKEN_NONE : fallback;
+    if (meta)
+        MOE__TRY(
+            moe__meta_i64(meta, 0, INT64_MIN, INT64_MAX, &id, loader->err));
+    const bool is_in_range = id >= 0 && id < loader->vocab->n_tokens;
+    *out = is_in_range ? (moe_token)id : MOE_TOKEN_NONE;
+    return MOE_OK;
+}
+
+/* ----------------------------------------------------------------- names */
+
+enum {
+    MARK_END = 1, /* ends a generation */
+    MARK_TURN = 2 /* is the end of a turn if no key says which token is */
+};
+
+/* Control tokens known by their text, as there is no key for them or files
+ * lack it; of the ends of a turn the first that is there counts. */
+static const struct {
+    const char *text;
+    uint32_t flags;
+    const char *unless; /* no end if this text is a token as well */
+} special_names[] = {
+    {"<|eot_id|>", MARK_END | MARK_TURN, NULL},
+    {"<|im_end|>", MARK_END | MARK_TURN, NULL},
+    /* gpt-oss: one message of several in a turn */
+    {"<|end|>", MARK_END | MARK_TURN, "<|return|>"},
+    {"<end_of_turn>", MARK_END | MARK_TURN, NULL},
+    {"<turn|>", MARK_END | MARK_TURN, NULL},
+    {"<end_of_utterance>", MARK_END | MARK_TURN, NULL},
+    {"<EOT>", MARK_END | MARK_TURN, NULL},
+    {"_<EOT>", MARK_END | MARK_TURN, NULL},
+    {"[EOT]", MARK_END | MARK_TURN, NULL},
+    {"<|EOT|>", MARK_END | MARK_TURN, NULL},
+    /* <|end_of_sentence|> with full-width bars and U+2581 */
+    {"<\xef\xbd\x9c"
+     "end\xe2\x96\x81of\xe2\x96\x81sentence\xef\xbd\x9c>",
+     MARK_END | MARK_TURN, NULL},
+    {"<|endoftext|>", MARK_END | MARK_TURN, NULL},
+    {"<|end_of_text|>", MARK_END, NULL},
+    {"<|eom_id|>", MARK_END, NULL},
+    {"<|return|>", MARK_END, NULL},
+    {"<|call|>", MARK_END, NULL},
+    {"<|calls|>", MARK_END, NULL},
+    {"<|flush|>", MARK_END, NULL},
+    {"<|tool_response>", MARK_END, NULL},
+    {"</s>", MARK_END, NULL},
+    {"<eos>", MARK_END, NULL},
+    {"[EOS]", MARK_END, NULL},
+    {"[e~[", MARK_END, NULL},
+    {"<start_of_turn>", 0, NULL},
+    {"<|turn>", 0, NULL},
+    {"[INST]", 0, NULL},
+    {"[/INST]", 0, NULL},
+};
+
+static bool special_is_plain(const struct moe__vocab *vocab, moe_token id)
+{
+    return vocab->kinds[id] == MOE_TOKEN_NORMAL ||
+           vocab->kinds[id] == MOE_TOKEN_USER_DEFINED;
+}
+
+static void special_make_control(struct moe__vocab *vocab, moe_token id)
+{
+    if (id != MOE_TOKEN_NONE && special_is_plain(vocab, id))
+        vocab->kinds[id] = MOE_TOKEN_CONTROL;
+}
+
+static void special_read_names(struct moe__vocab *vocab)
+{
+    for (size_t i = 0; i < MOE__COUNT(special_names); i++) {
+        const char *unless = special_names[i].unless;
+        const moe_token id =
+            moe__vocab_find(vocab, moe__slice_str(special_names[i].text));
+        if (id == MOE_TOKEN_NONE)
+            continue;
+        special_make_control(vocab, id);
+        if (unless &&
+            moe__vocab_find(vocab, moe__slice_str(unless)) != MOE_TOKEN_NONE)
+            continue;
+        if (special_names[i].flags & MARK_END)
+            vocab->is_end[id] = true;
+        if (special_names[i].flags & MARK_TURN &&
+            vocab->special[MOE_SPECIAL_EOT] == MOE_TOKEN_NONE)
+            vocab->special[MOE_SPECIAL_EOT] = id;
+    }
+}
+
+/* <|name|>, or with the full-width bar U+FF5C as deepseek writes it; the name
+ * starts with a letter (<|> is an operator of some languages). */
+static bool special_has_bars(struct moe__slice text)
+{
+    static const char *const bars[] = {"|", "\xef\xbd\x9c"};
+    for (size_t i = 0; i < MOE__COUNT(bars); i++) {
+        const size_t n = strlen(bars[i]);
+        if (text.n < 2 * n + 3 || text.data[0] != '<' ||
+            text.data[text.n - 1] != '>' ||
+            memcmp(text.data + 1, bars[i], n) != 0 ||
+            memcmp(text.data + text.n - 1 - n, bars[i], n) != 0)
+            continue;
+        const uint32_t letter = (text.data[1 + n] | 32u) - 'a';
+        return letter < 26;
+    }
+    return false;
+}
+
+/* ------------------------------------------------------------------ read */
+
+/* A file without types: what the ids and the texts tell. */
+static void special_guess_kinds(struct moe__vocab *vocab)
+{
+    const moe_token unknown = vocab->special[MOE_SPECIAL_UNK];
+    special_make_control(vocab, vocab->special[MOE_SPECIAL_BOS]);
+    special_make_control(vocab, vocab->special[MOE_SPECIAL_EOS]);
+    if (unknown != MOE_TOKEN_NONE)
+        vocab->kinds[unknown] = MOE_TOKEN_UNKNOWN;
+    for (moe_token id = 0; id < vocab->n_tokens && !vocab->is_bpe; id++)
+        if (moe__piece_byte(vocab->texts[id]) >= 0)
+            vocab->kinds[id] = MOE_TOKEN_BYTE;
+}
+
+moe_status moe__specials_read(const struct moe__vocab_loader *loader,
+                              bool has_kinds)
+{
+    struct moe__vocab *vocab = loader->vocab;
+    vocab->special[MOE_SPECIAL_NEWLINE] = MOE_TOKEN_NONE; /* see pieces.c */
+    for (size_t i = 0; i < MOE__COUNT(special_keys); i++)
+        MOE__TRY(special_id(loader, special_keys[i].key,
+                            special_keys[i].spm_default, &vocab->special[i]));
+    moe_token end_of_message;
+    MOE__TRY(special_id(loader, "tokenizer.ggml.eom_token_id", MOE_TOKEN_NONE,
+                        &end_of_message));
+    if (!has_kinds)
+        special_guess_kinds(vocab);
+    const moe_token by_key[] = {
+        vocab->special[MOE_SPECIAL_BOS], vocab->special[MOE_SPECIAL_EOS],
+        vocab->special[MOE_SPECIAL_EOT], end_of_message};
+    for (size_t i = 0; i < MOE__COUNT(by_key); i++) {
+        const moe_token id = by_key[i];
+        if (id == MOE_TOKEN_NONE)
+            continue;
+        vocab->is_end[id] = vocab->is_end[id] || i > 0;
+        if (vocab->kinds[id] == MOE_TOKEN_USER_DEFINED)
+            vocab->kinds[id] = MOE_TOKEN_CONTROL;
+    }
+    for (moe_token id = 0; id < vocab->n_tokens; id++)
+        if (special_has_bars(vocab->texts[id]))
+            special_make_control(vocab, id);
+    special_read_names(vocab);
+    return MOE_OK;
+}

@@ -1,0 +1,58 @@
+/* token.h: text <-> token ids.
+ *
+ * A vocabulary is built once from a GGUF's tokenizer.* metadata and is then
+ * immutable; all calls are thread-safe.  Encoding is linear (n log n) in the
+ * text and takes its working memory from `mem`. */
+#ifndef MOE_TOKEN_TOKEN_H
+#define MOE_TOKEN_TOKEN_H
+
+#include "base/alloc.h"
+#include "base/bytes.h"
+#include "format/gguf.h"
+
+struct moe__vocab;
+
+/* A growing list of ids. */
+struct moe__ids {
+    struct moe__mem *mem;
+    moe_token *ids;
+    size_t n;
+    size_t cap;
+};
+
+void moe__ids_init(struct moe__ids *ids, struct moe__mem *mem);
+moe_status moe__ids_push(struct moe__ids *ids, moe_token id);
+void moe__ids_free(struct moe__ids *ids);
+
+/* Memory comes from arena; MOE_ERR_FORMAT or _UNSUPPORTED names the key.  The
+ * vocabulary borrows strings from gguf, which must live longer. */
+moe_status moe__vocab_create(struct moe__arena *arena,
+                             const struct moe__gguf *gguf,
+                             struct moe__vocab **out, struct moe__err *err);
+
+int32_t moe__vocab_size(const struct moe__vocab *vocab);
+/* "spm" or "bpe", and the pre-tokenizer's name. */
+const char *moe__vocab_model(const struct moe__vocab *vocab);
+const char *moe__vocab_pre(const struct moe__vocab *vocab);
+
+/* Appends the ids of text to out.  flags: moe_text_flags. */
+moe_status moe__vocab_encode(const struct moe__vocab *vocab,
+                             struct moe__slice text, moe_text_flags flags,
+                             struct moe__ids *out, struct moe__err *err);
+
+/* What an id decodes to: the bytes of its piece (U+2581 already a space, byte
+ * tokens one byte, byte-level BPE undone); for a control token, its name.
+ * id in range. */
+struct moe__slice moe__vocab_piece(const struct moe__vocab *vocab,
+                                   moe_token id);
+moe_token_kind moe__vocab_kind(const struct moe__vocab *vocab, moe_token id);
+float moe__vocab_score(const struct moe__vocab *vocab, moe_token id);
+bool moe__vocab_is_end(const struct moe__vocab *vocab, moe_token id);
+/* True if encoding puts a space before the text (dummy prefix). */
+bool moe__vocab_has_space_prefix(const struct moe__vocab *vocab);
+/* The id whose raw text in the file is this, MOE_TOKEN_NONE if none. */
+moe_token moe__vocab_find(const struct moe__vocab *vocab,
+                          struct moe__slice text);
+moe_token moe__vocab_special(const struct moe__vocab *vocab, moe_special which);
+
+#endif
