@@ -1,0 +1,29 @@
+/* fill.h: the parts that a table of kernels is put together from. */
+#ifndef MOE_KERN_FILL_H
+#define MOE_KERN_FILL_H
+
+#include "kern/kern.h"
+
+/* Sets the slots of one file: all of them for scalar, which comes first, and
+ * those that it does faster for an overlay. */
+typedef void moe__kern_fill_fn(struct moe__kern *kern);
+
+moe__kern_fill_fn moe__scalar_fill_mat;
+moe__kern_fill_fn moe__scalar_fill_misc;
+moe__kern_fill_fn moe__scalar_fill_attn;
+
+/* attend of any KV type, for overlays that do not take a shape. */
+void moe__scalar_attend(const struct moe__attn *job, enum moe__kv type);
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#define MOE__HAS_AVX2 1
+moe__kern_fill_fn moe__avx2_fill_mat;
+moe__kern_fill_fn moe__avx2_fill_mat32;
+moe__kern_fill_fn moe__avx2_fill_mat256;
+moe__kern_fill_fn moe__avx2_fill_misc;
+moe__kern_fill_fn moe__avx2_fill_attn;
+#else
+#define MOE__HAS_AVX2 0
+#endif
+
+#endif
