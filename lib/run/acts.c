@@ -1,0 +1,107 @@
+/* acts.c: activations in the forms that weights want, and products with them.
+ */
+#include "run/run.h"
+
+void moe__acts_put_part(const struct moe__engine *engine,
+                        const struct moe__acts *acts, int32_t row, int32_t col,
+                        const float *x, int32_t n)
+{
+    for (int32_t o = MOE__OPERAND_F32; o <= MOE__OPERAND_A256; o++) {
+        if (!(acts->mask & 1u << o))
+            continue;
+        const struct moe__act *act = &acts->by[o];
+        size_t at = (size_t)row * (size_t)act->stride + (size_t)col;
+        if (o == MOE__OPERAND_F32)
+            memcpy(act->x + at, x, (size_t)n * sizeof *x);
+        else if (o == MOE__OPERAND_A32)
+            engine->kern.quantize_a32(act->q + at, act->scale + at / 32,
+                                      act->sum + at / 16, x, n);
+        else
+            engine->kern.quantize_a256(act->q + at, act->scale + at / 256,
+                                       act->sum + at / 16, x, n);
+    }
+}
+
+void moe__acts_put(const struct moe__engine *engine,
+                   const struct moe__acts *acts, int32_t row, const float *x,
+                   int32_t n)
+{
+    moe__acts_put_part(engine, acts, row, 0, x, n);
+}
+
+struct moe__act moe__act_from(const struct moe__act *act, int32_t row)
+{
+    struct moe__act from = *act;
+    size_t at = (size_t)row * (size_t)act->stride;
+    if (act->operand == MOE__OPERAND_F32) {
+        from.x += at;
+        return from;
+    }
+    from.q += at;
+    from.sum += at / 16;
+    from.scale += act->operand == MOE__OPERAND_A32 ? at / 32 : at / 256;
+    return from;
+}
+
+struct moe__matmul moe__run_job(const struct moe__mat *mat,
+                                const struct moe__acts *acts, float *y,
+                                int32_t n)
+{
+    return (struct moe__matmul){
+        .w = mat,
+        .x = &acts->by[moe__type_info(mat->type)->operand],
+        .y = y,
+        .y_stride = mat->n_rows,
+        .n_tokens = n,
+        .row_end = mat->n_rows,
+    };
+}
+
+void moe__step_run(const struct moe__step *step, moe__chunk_fn *fn, void *arg,
+                   int32_t n_chunks)
+{
+    moe__pool_run(step->engine->pool, fn, arg, n_chunks, step->stop);
+}
+
+/* A chunk should be worth some microseconds: 64 KiB of weights. */
+#define CHUNK_BYTES (64 * 1024)
+#define CHUNK_ROWS 16 /* a multiple of what any kernel takes at once */
+
+struct matmul_phase {
+    const struct moe__engine *engine;
+    const struct moe__matmul *jobs;
+    int32_t n_jobs;
+    int32_t block_rows[MOE__MAX_JOBS];
+    int32_t first_chunk[MOE__MAX_JOBS + 1];
+};
+
+static void matmul_chunk(void *arg, int32_t chunk, int32_t thread)
+{
+    const struct matmul_phase *phase = arg;
+    (void)thread;
+    int32_t j = 0;
+    while (chunk >= phase->first_chunk[j + 1])
+        j++;
+    struct moe__matmul job = phase->jobs[j];
+    int32_t block = phase->block_rows[j];
+    job.row_begin = (chunk - phase->first_chunk[j]) * block;
+    job.row_end = moe__min_i32(job.row_end, job.row_begin + block);
+    phase->engine->kern.matmul[job.w->type](&job);
+}
+
+void moe__step_matmul(const struct moe__step *step,
+                      const struct moe__matmul *jobs, int32_t n_jobs)
+{
+    struct matmul_phase phase = {.engine = step->engine, .jobs = jobs,
+                                 .n_jobs = n_jobs};
+    for (int32_t j = 0; j < n_jobs; j++) {
+        uint64_t rows = CHUNK_BYTES / jobs[j].w->row_bytes;
+        int32_t block = rows < CHUNK_ROWS ? CHUNK_ROWS
+                                          : (int32_t)rows / CHUNK_ROWS *
+                                                CHUNK_ROWS;
+        phase.block_rows[j] = block;
+        phase.first_chunk[j + 1] = phase.first_chunk[j] +
+                                   moe__ceil_div(jobs[j].row_end, block);
+    }
+    moe__step_run(step, matmul_chunk, &phase, phase.first_chunk[n_jobs]);
+}

@@ -1,0 +1,73 @@
+/* forward.c: one step through the network: embedding, layers, head. */
+#include "run/run.h"
+
+static void embed_token(void *arg, int32_t token, int32_t thread)
+{
+    const struct moe__step *step = arg;
+    const struct moe__engine *e = step->engine;
+    const struct moe__net *net = e->net;
+    const struct moe__mat *embed = &net->embed;
+    float *x = e->x + (size_t)token * (size_t)net->d_model;
+    (void)thread;
+    moe__decode(embed->type, x, embed->data + embed->row_bytes *
+                                    (uint64_t)step->tokens[token],
+                (size_t)net->d_model);
+    if (net->embed_scale != 1.0f)
+        e->kern.scale(x, net->embed_scale, net->d_model);
+    for (int32_t r = 0; r < MOE__N_ROPES; r++) {
+        size_t at = (size_t)token * (size_t)(net->n_rot / 2);
+        moe__rope_angles(&e->rope[r], net->n_rot, step->pos + token,
+                         e->cosine[r] + at, e->sine[r] + at);
+    }
+}
+
+/* Output rows are the last tokens of the step. */
+static void head_norm_row(void *arg, int32_t row, int32_t thread)
+{
+    const struct moe__step *step = arg;
+    const struct moe__engine *e = step->engine;
+    const struct moe__net *net = e->net;
+    int32_t token = e->params.wants_all_logits ? row : step->n - 1;
+    float *y = e->lanes[thread].row;
+    e->kern.rms_norm(y, e->x + (size_t)token * (size_t)net->d_model,
+                     net->output_norm, net->d_model, net->eps);
+    moe__acts_put(e, &e->in, row, y, net->d_model);
+}
+
+static void run_head(const struct moe__step *step)
+{
+    struct moe__engine *e = step->engine;
+    void *arg = (void *)(uintptr_t)step;
+    int32_t n_rows = e->params.wants_all_logits ? step->n : 1;
+    const struct moe__matmul head =
+        moe__run_job(&e->net->output, &e->in, e->logits, n_rows);
+    moe__step_run(step, head_norm_row, arg, n_rows);
+    moe__step_matmul(step, &head, 1);
+}
+
+static bool step_is_stopped(const struct moe__step *step)
+{
+    return step->stop != NULL && *step->stop != 0;
+}
+
+bool moe__engine_step(struct moe__engine *engine, const moe_token *tokens,
+                      int32_t n, int32_t pos, const _Atomic int32_t *stop)
+{
+    const struct moe__net *net = engine->net;
+    struct moe__step step = {.engine = engine, .tokens = tokens, .n = n,
+                             .pos = pos, .stop = stop};
+    moe__step_run(&step, embed_token, &step, n);
+    for (int32_t i = 0; i < net->n_layers && !step_is_stopped(&step); i++) {
+        step.layer = &net->layers[i];
+        step.i_layer = i;
+        moe__block_attn(&step);
+        if (step.layer->experts != NULL)
+            moe__block_moe(&step);
+        else
+            moe__block_ffn(&step);
+    }
+    if (!step_is_stopped(&step))
+        run_head(&step);
+    moe__pool_rest(engine->pool);
+    return !step_is_stopped(&step);
+}
