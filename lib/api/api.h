@@ -1,0 +1,80 @@
+/* api.h: what the files behind the public header share: the handles, and the
+ * rules for structures that cross the border. */
+#ifndef MOE_API_API_H
+#define MOE_API_API_H
+
+#include "arch/arch.h"
+#include "base/alloc.h"
+#include "format/gguf.h"
+#include "run/run.h"
+#include "sample/sample.h"
+#include "token/token.h"
+
+struct moe_model {
+    _Atomic int32_t n_holders; /* the caller and every context */
+    struct moe__mem mem;
+    struct moe__arena arena; /* net and vocabulary */
+    struct moe__gguf gguf;
+    struct moe__net net;
+    bool has_net;             /* false: vocabulary only */
+    struct moe__vocab *vocab; /* NULL: the file has none */
+    const char *family;       /* general.architecture, or "" */
+    const char *name;         /* general.name, or "" */
+    moe_load load;
+    moe_log_fn log;
+    void *log_user;
+};
+
+struct moe_context {
+    struct moe__mem mem;
+    moe_model *model; /* held */
+    struct moe__engine engine;
+    struct moe__err err; /* of the last call that failed */
+    struct moe__ids ids; /* scratch of moe_context_prompt */
+    _Atomic int32_t is_busy;
+    _Atomic int32_t stop; /* a cancel that no call has consumed yet */
+    int32_t pos;
+    int32_t n_logits; /* rows that are valid */
+    uint64_t n_steps;
+    uint64_t n_tokens;
+    uint64_t eval_ns;
+};
+
+struct moe_sampler {
+    struct moe__mem mem;
+    struct moe__chain *chain;
+};
+
+/* Copies a params structure of the caller, of any version, over defaults of
+ * zero, and checks every field against the table of its kind.  src NULL =
+ * defaults. */
+moe_status moe__params_copy(moe_params_kind kind, void *dst, const void *src,
+                            struct moe__err *err);
+/* Copies a plain versioned structure without a table (hooks, sources). */
+moe_status moe__struct_copy(void *dst, size_t dst_bytes, const void *src,
+                            const char *name, struct moe__err *err);
+/* Fills the caller's info structure as far as it goes; both start with
+ * struct_size. */
+moe_status moe__info_fill(void *dst, const void *src, size_t src_bytes);
+
+/* Hands an internal error out; returns its status. */
+moe_status moe__error_out(moe_error *out, const struct moe__err *err,
+                          moe_status status);
+
+/* moe_text_encode into a list. */
+moe_status moe__text_encode(const moe_model *model, const char *text,
+                            int64_t text_bytes, moe_text_flags flags,
+                            struct moe__ids *ids, struct moe__err *err);
+
+void moe__model_hold(moe_model *model);
+/* Shapes are known, weights stay NULL: for plans.  params are checked. */
+moe_status moe__model_open_header(const char *path,
+                                  const moe_model_params *params,
+                                  moe_model **out, struct moe__err *err);
+/* What a context with these params would be: defaults become values. */
+moe_status moe__context_settle(const moe_model *model,
+                               const moe_context_params *params,
+                               struct moe__run_params *out,
+                               struct moe__err *err);
+
+#endif

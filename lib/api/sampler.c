@@ -1,0 +1,182 @@
+/* sampler.c: the public area "sampler". */
+#include "api/api.h"
+
+#define DEFAULT_WINDOW 64
+
+/* The usual chain, one stage for each field that is set. */
+static moe_status add_usual_stages(struct moe__chain *chain,
+                                   const moe_sampler_params *p,
+                                   struct moe__err *err)
+{
+    bool has_penalty = (p->repeat_penalty != 0 && p->repeat_penalty != 1) ||
+                       p->frequency_penalty != 0 || p->presence_penalty != 0;
+    const struct {
+        bool is_on;
+        moe_stage stage;
+    } usual[] = {
+        {has_penalty,
+         {.kind = MOE_STAGE_PENALTIES,
+          .count = p->penalty_window > 0 ? p->penalty_window : DEFAULT_WINDOW,
+          .value = p->repeat_penalty != 0 ? p->repeat_penalty : 1,
+          .value2 = p->frequency_penalty,
+          .value3 = p->presence_penalty}},
+        {p->top_k > 0, {.kind = MOE_STAGE_TOP_K, .count = p->top_k}},
+        {p->typical_p > 0 && p->typical_p < 1,
+         {.kind = MOE_STAGE_TYPICAL, .value = p->typical_p}},
+        {p->top_p > 0 && p->top_p < 1,
+         {.kind = MOE_STAGE_TOP_P, .value = p->top_p}},
+        {p->min_p > 0, {.kind = MOE_STAGE_MIN_P, .value = p->min_p}},
+        {true, {.kind = MOE_STAGE_TEMPERATURE, .value = p->temperature}},
+    };
+    for (size_t i = 0; i < MOE__COUNT(usual); i++) {
+        moe_stage stage = usual[i].stage;
+        stage.struct_size = sizeof stage;
+        if (usual[i].is_on)
+            MOE__TRY(moe__chain_add(chain, &stage, err));
+    }
+    return MOE_OK;
+}
+
+/* A sampler without a chain, from the host's allocator. */
+static moe_sampler *sampler_alloc(const moe_allocator *hook)
+{
+    struct moe__mem mem;
+    moe__mem_init(&mem, hook);
+    moe_sampler *sampler = moe__mem_alloc(&mem, sizeof *sampler);
+    if (sampler != NULL) {
+        memset(sampler, 0, sizeof *sampler);
+        moe__mem_init(&sampler->mem, hook);
+    }
+    return sampler;
+}
+
+void moe_sampler_destroy(moe_sampler *sampler)
+{
+    struct moe__mem mem;
+    if (sampler == NULL)
+        return;
+    moe__mem_init(&mem, &sampler->mem.hook);
+    moe__chain_destroy(sampler->chain);
+    moe__mem_free(&mem, sampler, sizeof *sampler);
+}
+
+static moe_status sampler_create(int32_t n_vocab,
+                                 const moe_sampler_params *params,
+                                 moe_sampler **out, struct moe__err *err)
+{
+    moe_sampler_params p;
+    MOE__TRY(moe__params_copy(MOE_PARAMS_SAMPLER, &p, params, err));
+    if (n_vocab < 1 || n_vocab > 1 << 24)
+        return moe__fail(err, MOE_ERR_ARGUMENT,
+                         "n_vocab: expected 1 to 2^24, found %d", n_vocab);
+    moe_sampler *sampler = sampler_alloc(p.allocator);
+    if (sampler == NULL)
+        return moe__fail(err, MOE_ERR_NO_MEMORY, "no memory for a sampler");
+    moe_status status = moe__chain_create(&sampler->mem, n_vocab, p.seed,
+                                          &sampler->chain, err);
+    if (status == MOE_OK && !p.is_empty)
+        status = add_usual_stages(sampler->chain, &p, err);
+    if (status != MOE_OK) {
+        moe_sampler_destroy(sampler);
+        return status;
+    }
+    *out = sampler;
+    return MOE_OK;
+}
+
+moe_status moe_sampler_create(int32_t n_vocab,
+                              const moe_sampler_params *params,
+                              moe_sampler **out, moe_error *err)
+{
+    struct moe__err why = {0};
+    if (out == NULL)
+        return MOE_ERR_ARGUMENT;
+    *out = NULL;
+    return moe__error_out(err, &why,
+                          sampler_create(n_vocab, params, out, &why));
+}
+
+moe_status moe_sampler_clone(const moe_sampler *sampler, moe_sampler **out,
+                             moe_error *err)
+{
+    struct moe__err why = {0};
+    moe_status status;
+    if (out == NULL)
+        return MOE_ERR_ARGUMENT;
+    *out = NULL;
+    if (sampler == NULL)
+        return MOE_ERR_ARGUMENT;
+    moe_sampler *copy = sampler_alloc(&sampler->mem.hook);
+    if (copy == NULL) {
+        status = moe__fail(&why, MOE_ERR_NO_MEMORY, "no memory for a sampler");
+    } else {
+        status = moe__chain_clone(&copy->mem, sampler->chain, &copy->chain,
+                                  &why);
+        if (status == MOE_OK)
+            *out = copy;
+        else
+            moe_sampler_destroy(copy);
+    }
+    return moe__error_out(err, &why, status);
+}
+
+moe_status moe_sampler_add(moe_sampler *sampler, const moe_stage *stage,
+                           moe_error *err)
+{
+    struct moe__err why = {0};
+    moe_stage copy;
+    moe_status status =
+        sampler == NULL || stage == NULL
+            ? moe__fail(&why, MOE_ERR_ARGUMENT,
+                        "moe_sampler_add: sampler and stage must not be NULL")
+            : moe__struct_copy(&copy, sizeof copy, stage, "moe_stage", &why);
+    if (status == MOE_OK)
+        status = moe__chain_add(sampler->chain, &copy, &why);
+    return moe__error_out(err, &why, status);
+}
+
+moe_status moe_sampler_pick(moe_sampler *sampler, const float *logits,
+                            int32_t n_vocab, moe_token *token)
+{
+    if (sampler == NULL || logits == NULL || token == NULL ||
+        n_vocab != moe__chain_vocab(sampler->chain))
+        return MOE_ERR_ARGUMENT;
+    *token = moe__chain_pick(sampler->chain, logits);
+    return MOE_OK;
+}
+
+moe_status moe_sampler_accept(moe_sampler *sampler, moe_token token)
+{
+    if (sampler == NULL || token < 0 ||
+        token >= moe__chain_vocab(sampler->chain))
+        return MOE_ERR_ARGUMENT;
+    moe__chain_accept(sampler->chain, token);
+    return MOE_OK;
+}
+
+void moe_sampler_reset(moe_sampler *sampler)
+{
+    if (sampler != NULL)
+        moe__chain_reset(sampler->chain);
+}
+
+moe_status moe_sampler_candidates(moe_sampler *sampler, const float *logits,
+                                  int32_t n_vocab, moe_token *tokens,
+                                  float *probs, size_t cap, size_t *n)
+{
+    const struct moe__candidate *found;
+    int32_t n_found;
+    if (sampler == NULL || logits == NULL || n == NULL ||
+        n_vocab != moe__chain_vocab(sampler->chain))
+        return MOE_ERR_ARGUMENT;
+    moe__chain_apply(sampler->chain, logits, &found, &n_found);
+    *n = (size_t)n_found;
+    for (size_t i = 0; i < *n && i < cap; i++) {
+        if (tokens != NULL)
+            tokens[i] = found[i].id;
+        if (probs != NULL)
+            probs[i] = found[i].p;
+    }
+    return *n > cap && (tokens != NULL || probs != NULL) ? MOE_ERR_BUFFER
+                                                         : MOE_OK;
+}
