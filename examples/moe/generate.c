@@ -1,0 +1,218 @@
+/* generate.c: the loop from logits to text that `run` and `chat` share. */
+#define _POSIX_C_SOURCE 200809L
+#include "cli.h"
+
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+/* How many bytes at the end may be the start of a stop string or are the start
+ * of a character: they wait. */
+static size_t bytes_to_hold(const struct text_stream *stream)
+{
+    const struct buffer *held = &stream->held;
+    bool is_cut = false;
+    size_t most = 0;
+    for (size_t back = 1; back <= 3 && back <= held->n; back++) {
+        utf8_length(held->data + held->n - back, back, &is_cut);
+        if (is_cut)
+            most = back;
+    }
+    for (size_t i = 0; stream->stops != NULL && i < stream->stops->n; i++) {
+        const char *stop = stream->stops->items[i];
+        size_t n = strlen(stop);
+        for (size_t part = n < held->n ? n : held->n; part > most; part--)
+            if (memcmp(held->data + held->n - part, stop, part) == 0)
+                most = part;
+    }
+    return most;
+}
+
+/* Where the first stop string begins, NULL if there is none. */
+static const char *find_stop(const struct text_stream *stream)
+{
+    const char *first = NULL;
+    for (size_t i = 0; stream->stops != NULL && i < stream->stops->n; i++) {
+        const char *stop = stream->stops->items[i];
+        size_t n = strlen(stop);
+        const char *text = stream->held.data;
+        const char *end = text + stream->held.n;
+        for (; n > 0 && (size_t)(end - text) >= n; text++) {
+            if (memcmp(text, stop, n) == 0 && (first == NULL || text < first))
+                first = text;
+        }
+    }
+    return first;
+}
+
+bool text_stream_put(struct text_stream *stream, const char *text, size_t n)
+{
+    struct buffer *held = &stream->held;
+    buffer_put(held, text, n);
+    const char *stop = find_stop(stream);
+    size_t ready = stop != NULL ? (size_t)(stop - held->data)
+                                : held->n - bytes_to_hold(stream);
+    if (ready > 0)
+        stream->sink(stream->user, held->data, ready);
+    held->n = stop != NULL ? 0 : held->n - ready;
+    memmove(held->data, held->data + ready, held->n);
+    return stop != NULL;
+}
+
+void text_stream_end(struct text_stream *stream)
+{
+    if (stream->held.n > 0)
+        stream->sink(stream->user, stream->held.data, stream->held.n);
+    stream->held.n = 0;
+}
+
+static uint64_t clock_seed(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    uint64_t mixed = ((uint64_t)now.tv_sec * 1000000007 +
+                      (uint64_t)now.tv_nsec + (uint64_t)getpid()) *
+                     0x9e3779b97f4a7c15u;
+    return mixed >> 32; /* short enough to be typed again */
+}
+
+int generation_open(struct generation *generation, struct options *options,
+                    const struct session *session)
+{
+    moe_error why = {0};
+    if (!option_is_given(options, "seed"))
+        options->sampler.seed = clock_seed();
+    *generation = (struct generation){.stream = {.stops = &options->stops},
+                                      .limit = options->n_predict,
+                                      .finish_reason = "stop"};
+    moe_status status = moe_sampler_create(
+        session->info.n_vocab, &options->sampler, &generation->sampler, &why);
+    return status == MOE_OK ? CODE_DONE : fail_status(status, why.message);
+}
+
+void generation_close(struct generation *generation)
+{
+    moe_sampler_destroy(generation->sampler);
+    buffer_free(&generation->stream.held);
+    ids_free(&generation->ids);
+}
+
+/* Chooses a token and passes its text on; true if generation ends here. */
+static bool generate_token(struct generation *generation,
+                           const struct session *session)
+{
+    moe_token token = MOE_TOKEN_NONE;
+    moe_token_info info = {.struct_size = sizeof info};
+    moe_sampler_pick(generation->sampler, moe_context_logits(session->ctx, -1),
+                     session->info.n_vocab, &token);
+    moe_token_describe(session->model, token, &info);
+    if (generation->ids.n == 0)
+        generation->first_token_seconds = seconds_now() - generation->start;
+    if (info.is_end)
+        return true;
+    moe_sampler_accept(generation->sampler, token);
+    ids_put(&generation->ids, token);
+    if (info.kind == MOE_TOKEN_CONTROL || info.kind == MOE_TOKEN_UNUSED)
+        return false;
+    return text_stream_put(&generation->stream, info.bytes, info.n_bytes);
+}
+
+/* MOE_OK when an end was reached, and finish_reason says which. */
+static moe_status generate_tokens(struct generation *generation,
+                                  struct session *session)
+{
+    const struct ids *ids = &generation->ids;
+    generation->finish_reason = "length";
+    while (generation->limit < 0 || ids->n < (size_t)generation->limit) {
+        if (interrupt_seen())
+            return MOE_ERR_CANCELLED;
+        if (generate_token(generation, session)) {
+            generation->finish_reason = "stop";
+            return MOE_OK;
+        }
+        if (output_is_broken() || ids->n == (size_t)generation->limit)
+            return MOE_OK;
+        moe_status status =
+            moe_context_eval(session->ctx, &ids->data[ids->n - 1], 1, NULL);
+        if (status != MOE_OK)
+            return status;
+    }
+    return MOE_OK;
+}
+
+moe_status generation_run(struct generation *generation,
+                          struct session *session, const struct ids *prompt)
+{
+    generation->ids.n = 0;
+    generation->n_prompt = prompt->n;
+    generation->start = seconds_now();
+    moe_status status = session_eval(session, prompt);
+    double middle = seconds_now();
+    generation->prompt_seconds = middle - generation->start;
+    if (status == MOE_OK)
+        status = generate_tokens(generation, session);
+    text_stream_end(&generation->stream);
+    generation->seconds = seconds_now() - middle;
+    if (status == MOE_ERR_CANCELLED)
+        generation->finish_reason = "interrupted";
+    return status;
+}
+
+/* A full context is an end like others, unless more was asked for. */
+int generation_result(const struct generation *generation,
+                      const struct session *session, moe_status status)
+{
+    moe_context_stats stats = {.struct_size = sizeof stats};
+    size_t n = generation->ids.n;
+    moe_context_describe(session->ctx, &stats);
+    if (status == MOE_OK)
+        return CODE_DONE;
+    if (status != MOE_ERR_CONTEXT_FULL)
+        return fail_status(status, moe_context_error(session->ctx));
+    if (n == 0)
+        return fail(CODE_CONTEXT_FULL,
+                    "%zu more tokens do not fit: %d of the %d positions are "
+                    "in use (-c N sets more)",
+                    generation->n_prompt, moe_context_position(session->ctx),
+                    stats.n_ctx);
+    if (generation->limit >= 0)
+        return fail(CODE_CONTEXT_FULL,
+                    "the context of %d positions was full after %zu of %d "
+                    "tokens (-c N sets more)",
+                    stats.n_ctx, n, generation->limit);
+    if (!session->options->is_quiet)
+        fprintf(stderr,
+                "%s(the context of %d positions is full, -c N sets more)%s\n",
+                style_dim(), stats.n_ctx, style_end());
+    return CODE_DONE;
+}
+
+static double rate_of(size_t n, double seconds)
+{
+    return seconds > 0 ? (double)n / seconds : 0;
+}
+
+void timings_json(const struct generation *generation,
+                  const struct session *session)
+{
+    printf(
+        "{\"load_seconds\": %.6f, \"prompt_tokens\": %zu, "
+        "\"prompt_seconds\": %.6f, \"prompt_tokens_per_second\": %.2f, "
+        "\"first_token_seconds\": %.6f, \"tokens\": %zu, "
+        "\"seconds\": %.6f, \"tokens_per_second\": %.2f}",
+        session->load_seconds, generation->n_prompt, generation->prompt_seconds,
+        rate_of(generation->n_prompt, generation->prompt_seconds),
+        generation->first_token_seconds, generation->ids.n, generation->seconds,
+        rate_of(generation->ids.n, generation->seconds));
+}
+
+void timings_line(const struct generation *generation)
+{
+    fprintf(stderr,
+            "%s%zu tokens read at %.1f/s, %zu written at %.1f/s, the first "
+            "after %.3f s%s\n",
+            style_dim(), generation->n_prompt,
+            rate_of(generation->n_prompt, generation->prompt_seconds),
+            generation->ids.n, rate_of(generation->ids.n, generation->seconds),
+            generation->first_token_seconds, style_end());
+}

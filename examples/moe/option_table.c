@@ -1,0 +1,128 @@
+/* option_table.c: every option once: parsing, --help and completion read it. */
+#include "options.h"
+
+/* ORDER COMMAND: the bits are the places in main.c's table. */
+#define RUN (UINT32_C(1) << 0)
+#define CHAT (UINT32_C(1) << 1)
+#define TOKENIZE (UINT32_C(1) << 2)
+#define LOGITS (UINT32_C(1) << 3)
+#define BENCH (UINT32_C(1) << 4)
+#define INSPECT (UINT32_C(1) << 5)
+#define ESTIMATE (UINT32_C(1) << 6)
+#define DOCTOR (UINT32_C(1) << 7)
+#define TALKS (RUN | CHAT)
+#define OPENS (TALKS | TOKENIZE | LOGITS | BENCH | INSPECT | ESTIMATE | DOCTOR)
+#define ANY UINT32_MAX
+
+#define AT(field) offsetof(struct options, field), NULL
+#define CONTEXT(field) OPTION_CONTEXT, 0, #field
+#define SAMPLER(field) OPTION_SAMPLER, 0, #field
+
+const struct option option_table[] = {
+    /* what to say */
+    {RUN, 'f', "file", "FILE", OPTION_TEXT, AT(file),
+     "take the prompt from FILE (- is stdin)"},
+    {CHAT, 'p', "prompt", "TEXT", OPTION_TEXT, AT(prompt),
+     "ask this one question and leave"},
+    {CHAT, 0, "system", "TEXT", OPTION_TEXT, AT(system),
+     "what the model is told before the conversation"},
+    {CHAT, 0, "messages", "FILE", OPTION_TEXT, AT(messages),
+     "a history as JSON: [{\"role\", \"content\"}, ...]"},
+    {CHAT, 0, "jsonl", NULL, OPTION_SWITCH, AT(is_jsonl),
+     "one JSON object for each event"},
+    {TALKS, 'n', "n-predict", "N", OPTION_COUNT, AT(n_predict),
+     "generate at most N tokens"},
+    {TALKS, 0, "stop", "TEXT", OPTION_LIST, AT(stops),
+     "end before this text (repeatable)"},
+    {RUN | TOKENIZE, 0, "specials", NULL, OPTION_SWITCH, AT(parses_control),
+     "control tokens in the text become tokens"},
+    /* how to choose */
+    {TALKS, 0, "temp", "T", SAMPLER(temperature),
+     "randomness; 0 takes the likeliest token (0.7)"},
+    {TALKS, 0, "top-k", "K", SAMPLER(top_k),
+     "only the K likeliest tokens; 0: off (40)"},
+    {TALKS, 0, "top-p", "P", SAMPLER(top_p),
+     "only the likeliest that sum to P; 1: off (0.95)"},
+    {TALKS, 0, "min-p", "P", SAMPLER(min_p),
+     "only those above P times the best; 0: off (0.05)"},
+    {TALKS, 0, "typical", "P", SAMPLER(typical_p),
+     "only the most typical that sum to P; 1: off (1)"},
+    {TALKS, 0, "repeat-penalty", "X", SAMPLER(repeat_penalty),
+     "divide the logits of recent tokens by X (1)"},
+    {TALKS, 0, "frequency-penalty", "X", SAMPLER(frequency_penalty),
+     "subtract X for each recent use (0)"},
+    {TALKS, 0, "presence-penalty", "X", SAMPLER(presence_penalty),
+     "subtract X if used recently (0)"},
+    {TALKS, 0, "penalty-window", "N", SAMPLER(penalty_window),
+     "tokens that count as recent (64)"},
+    /* tokenize */
+    {TOKENIZE, 0, "no-bos", NULL, OPTION_SWITCH, AT(has_no_bos),
+     "no begin-of-text token"},
+    {TOKENIZE, 0, "pieces", NULL, OPTION_SWITCH, AT(wants_pieces),
+     "print the text of each token"},
+    {TOKENIZE, 0, "count", NULL, OPTION_SWITCH, AT(wants_count),
+     "print only how many tokens"},
+    {TOKENIZE, 0, "decode", NULL, OPTION_SWITCH, AT(is_decode),
+     "ids to text (--specials: also control tokens)"},
+    /* logits */
+    {LOGITS, 0, "ids", "N,N,...", OPTION_TEXT, AT(ids), "the token ids"},
+    {LOGITS, 'o', "output", "FILE", OPTION_TEXT, AT(output),
+     "where the floats go (- is stdout)"},
+    {LOGITS, 0, "last", NULL, OPTION_SWITCH, AT(is_last),
+     "only the row of the last id"},
+    {LOGITS, 0, "sha256", NULL, OPTION_SWITCH, AT(wants_sha256),
+     "print the digest of the bytes"},
+    {LOGITS | ESTIMATE | TALKS, 0, "batch", "N", CONTEXT(n_batch),
+     "evaluate at most N tokens at once (512)"},
+    /* bench */
+    {BENCH, 'p', "prompt-sizes", "N,...", OPTION_TEXT, AT(prompt_sizes),
+     "tokens evaluated at once (512)"},
+    {BENCH, 'n', "answer-sizes", "N,...", OPTION_TEXT, AT(answer_sizes),
+     "tokens generated one by one (128)"},
+    {BENCH, 'd', "depths", "N,...", OPTION_TEXT, AT(depths),
+     "tokens in the context before (0)"},
+    {BENCH, 't', "threads", "N,...", OPTION_TEXT, AT(thread_counts),
+     "numbers of threads (all cores)"},
+    {BENCH, 'r', "repeats", "N", OPTION_COUNT, AT(n_repeats),
+     "measure each row N times (5)"},
+    {BENCH, 'o', "output", "md|csv|json", OPTION_TEXT, AT(format),
+     "form of the table (md)"},
+    {BENCH, 0, "machine", NULL, OPTION_SWITCH, AT(wants_machine),
+     "only the machine's limits"},
+    {BENCH, 0, "compare", "FILE", OPTION_TEXT, AT(compare),
+     "set beside the JSON of an earlier run"},
+    /* inspect */
+    {INSPECT, 0, "tensors", NULL, OPTION_SWITCH, AT(wants_tensors),
+     "list every tensor"},
+    /* common */
+    {OPENS & ~BENCH, 't', "threads", "N", CONTEXT(n_threads),
+     "number of threads (all cores)"},
+    {OPENS, 0, "backend", "auto|scalar|avx2|avx512|neon", CONTEXT(backend),
+     "instructions to use (auto)"},
+    {OPENS, 'c', "context", "N", CONTEXT(n_ctx),
+     "positions (the model's, at most 4096)"},
+    {OPENS, 0, "kv", "f16|q8_0|f32", CONTEXT(kv), "type of the KV cache (f16)"},
+    {OPENS, 0, "meta", "KEY=VALUE", OPTION_LIST, AT(meta),
+     "set metadata before it is read (repeatable)"},
+    {OPENS, 0, "memory", "BYTES", OPTION_BYTES, AT(memory_bytes),
+     "refuse what needs more, such as 6GiB"},
+    {OPENS, 's', "seed", "N", SAMPLER(seed), "make the draws repeatable"},
+    {OPENS, 0, "json", NULL, OPTION_SWITCH, AT(is_json),
+     "print one JSON object"},
+    {ANY, 'q', "quiet", NULL, OPTION_SWITCH, AT(is_quiet), "say less"},
+    {ANY, 'v', "verbose", NULL, OPTION_SWITCH, AT(is_verbose), "say more"},
+    {ANY, 0, "color", "auto|always|never", OPTION_TEXT, AT(colour),
+     "colour in messages (auto)"},
+    {ANY, 'h', "help", NULL, OPTION_SWITCH, AT(wants_help),
+     "this help; -h is short"},
+    {ANY, 0, "version", NULL, OPTION_SWITCH, AT(wants_version),
+     "print the version"},
+};
+const int32_t n_options = (int32_t)COUNT_OF(option_table);
+_Static_assert(COUNT_OF(option_table) <= 64,
+               "struct options.given has 64 bits");
+
+bool option_is_common(const struct option *option)
+{
+    return (option->commands & (INSPECT | ESTIMATE)) == (INSPECT | ESTIMATE);
+}
