@@ -1,0 +1,89 @@
+"""The examples are built as a reader would build them, and run."""
+
+import os
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path[:0] = [str(Path(__file__).resolve().parent.parent)]
+
+import tap  # noqa: E402
+
+TINY = tap.ROOT / 'examples' / 'models' / 'tiny-mixtral-q8_0.gguf'
+BUILD = Path(os.environ.get('MOE_BUILD_DIR', tap.ROOT / 'build' / 'release'))
+ONE_COMMAND = ('cc -std=c11 -O2 -Iinclude -Ilib examples/hello.c '
+               "$(find lib -name '*.c') -lm -lpthread")
+
+
+def check_hello(program, **options):
+    """It continues a text for at least a sentence, and ends by itself."""
+    if not TINY.exists():
+        raise tap.Skip(f'{TINY.name} is not here')
+    result = tap.run([program, TINY, 'Once upon a time'], **options)
+    assert result.returncode == 0, result.stdout
+    assert result.stdout.startswith('Once upon a time'), result.stdout
+    assert len(result.stdout) > 80, result.stdout
+
+
+def one_command_builds_the_library_into_a_program():
+    with tempfile.TemporaryDirectory() as folder:
+        program = Path(folder) / 'hello'
+        result = tap.run(['sh', '-c', f'{ONE_COMMAND} -o "$1"', 'sh', program])
+        assert result.returncode == 0, result.stdout
+        check_hello(program)
+
+
+def an_installed_library_is_found_by_pkg_config():
+    for name in 'pkg-config', 'meson':
+        if not shutil.which(name):
+            raise tap.Skip(f'{name} is not here')
+    with tempfile.TemporaryDirectory() as folder:
+        result = tap.run(['meson', 'install', '-C', BUILD, '--no-rebuild',
+                          '--destdir', folder])
+        assert result.returncode == 0, result.stdout
+        config = next(Path(folder).rglob('libmoe.pc')).parent
+        env = {**os.environ, 'PKG_CONFIG_PATH': str(config),
+               'PKG_CONFIG_SYSROOT_DIR': folder}
+        program = Path(folder) / 'hello'
+        result = tap.run(
+            ['sh', '-c', 'cc -std=c11 examples/hello.c -o "$1" '
+             '$(pkg-config --cflags --libs libmoe)', 'sh', program], env=env)
+        assert result.returncode == 0, result.stdout
+        env['LD_LIBRARY_PATH'] = env['DYLD_LIBRARY_PATH'] = str(config.parent)
+        check_hello(program, env=env)
+
+
+def quickstart_tells_two_stories():
+    """From another folder, in seconds once it is built."""
+    script = tap.ROOT / 'examples' / 'quickstart.sh'
+    if not TINY.exists():
+        raise tap.Skip(f'{TINY.name} is not here')
+    tap.run(['sh', script], cwd='/')
+    begin = time.monotonic()
+    result = tap.run(['sh', script], cwd='/')
+    seconds = time.monotonic() - begin
+    assert result.returncode == 0, result.stdout
+    english = result.stdout.find('Once upon a time')
+    french = result.stdout.find('Il était une fois')
+    end = result.stdout.find('Now try:')
+    assert 0 <= english < french < end, result.stdout
+    assert french - english > 200 and end - french > 200, result.stdout
+    assert seconds < 30, f'{seconds:.1f} s'
+
+
+def examples_are_short():
+    tap.check_empty(
+        f'{path.name} has {n_lines} lines (120)'
+        for path in sorted((tap.ROOT / 'examples').glob('*.c'))
+        if (n_lines := len(path.read_text().splitlines())) > 120)
+
+
+if __name__ == '__main__':
+    tap.main([(test.__name__, test) for test in (
+        one_command_builds_the_library_into_a_program,
+        an_installed_library_is_found_by_pkg_config,
+        quickstart_tells_two_stories,
+        examples_are_short,
+    )])

@@ -1,0 +1,166 @@
+/* The same bits: however the work is cut, by whom it is done, and on which
+ * backend.  All logits of all positions are compared with memcmp. */
+#include "prop.h"
+
+#define N_IDS 90
+
+static const char *const models[] = {
+    TINY_Q8,
+    TINY_Q4,
+    "tests/data/stories260K/stories260K-moe8-noisy-Q4_K_M.gguf",
+    "tests/data/families/mixtral/model.gguf",
+    "tests/data/families/mixtral_split/model.gguf",
+    "tests/data/families/gemma3/model.gguf",
+    "tests/data/families/qwen2/model.gguf",
+    "tests/data/families/qwen3/model.gguf",
+};
+
+struct setup {
+    moe_backend backend;
+    int n_threads;
+    int piece; /* tokens a call */
+    int n_batch;
+};
+
+/* All logits of the ids under a setup; false if it cannot be had. */
+static int logits_under(moe_model *model, moe_kv_type kv, struct setup s,
+                        const moe_token *ids, int n_vocab, float *out)
+{
+    moe_error why = {0};
+    moe_context *ctx = NULL;
+    moe_context_params params = {
+        .struct_size = sizeof params, .n_ctx = 128, .n_batch = s.n_batch,
+        .n_threads = s.n_threads, .kv = kv, .backend = s.backend,
+        .logits = MOE_LOGITS_ALL};
+    moe_status status = moe_context_create(model, &params, &ctx, &why);
+    if (status == MOE_ERR_UNSUPPORTED)
+        return 0;
+    CHECK(status == MOE_OK, "%s", why.message);
+    for (int at = 0; at < N_IDS && ctx != NULL;) {
+        int done = 0, n = N_IDS - at < s.piece ? N_IDS - at : s.piece;
+        status = moe_context_eval(ctx, ids + at, n, &done);
+        CHECK((status == MOE_OK || status == MOE_MORE) && done > 0, "%s",
+              moe_context_error(ctx));
+        if (done <= 0)
+            break;
+        for (int i = 0; i < done; i++)
+            memcpy(out + (size_t)(at + i) * (size_t)n_vocab,
+                   moe_context_logits(ctx, i),
+                   (size_t)n_vocab * sizeof *out);
+        at += done;
+    }
+    moe_context_destroy(ctx);
+    return 1;
+}
+
+static void check_model(const char *path, moe_kv_type kv)
+{
+    static const struct setup setups[] = {
+        {MOE_BACKEND_AUTO, 1, N_IDS, 128},   {MOE_BACKEND_AUTO, 2, N_IDS, 128},
+        {MOE_BACKEND_AUTO, 3, N_IDS, 128},   {MOE_BACKEND_AUTO, 8, N_IDS, 128},
+        {MOE_BACKEND_AUTO, 2, 1, 128},       {MOE_BACKEND_AUTO, 2, 7, 128},
+        {MOE_BACKEND_AUTO, 2, 64, 128},      {MOE_BACKEND_AUTO, 3, N_IDS, 16},
+        {MOE_BACKEND_SCALAR, 2, 7, 128},     {MOE_BACKEND_SCALAR, 8, 64, 128},
+    };
+    moe_model *model = prop_open(path);
+    if (model == NULL)
+        return;
+    moe_token ids[N_IDS];
+    int n_vocab = prop_n_vocab(model);
+    size_t bytes = (size_t)n_vocab * N_IDS * sizeof(float);
+    float *want = malloc(bytes), *got = malloc(bytes);
+    prop_ids(ids, N_IDS, n_vocab, 7);
+    struct setup definition = {MOE_BACKEND_SCALAR, 1, N_IDS, 128};
+    if (logits_under(model, kv, definition, ids, n_vocab, want))
+        for (size_t i = 0; i < sizeof setups / sizeof *setups; i++) {
+            memset(got, 0xff, bytes);
+            logits_under(model, kv, setups[i], ids, n_vocab, got);
+            CHECK(memcmp(want, got, bytes) == 0,
+                  "%s, kv %d, backend %d, threads %d, pieces of %d", path, kv,
+                  setups[i].backend, setups[i].n_threads, setups[i].piece);
+        }
+    else
+        CHECK(kv == MOE_KV_Q8_0, "%s", path);
+    free(want);
+    free(got);
+    moe_model_close(model);
+}
+
+static void same_bits_with_f32_kv(void)
+{
+    for (size_t i = 0; i < sizeof models / sizeof *models; i++)
+        check_model(models[i], MOE_KV_F32);
+}
+
+static void same_bits_with_f16_kv(void)
+{
+    for (size_t i = 0; i < sizeof models / sizeof *models; i++)
+        check_model(models[i], MOE_KV_F16);
+}
+
+static void same_bits_with_q8_0_kv(void)
+{
+    for (size_t i = 0; i < sizeof models / sizeof *models; i++)
+        check_model(models[i], MOE_KV_Q8_0);
+}
+
+/* Going back and taking another way is as if the first never happened. */
+static void rewind_forgets(void)
+{
+    moe_model *model = prop_open(TINY_Q8);
+    moe_context *a = NULL, *b = NULL;
+    moe_token ids[80];
+    REQUIRE(model != NULL && moe_context_create(model, NULL, &a, NULL) == 0 &&
+            moe_context_create(model, NULL, &b, NULL) == 0);
+    int n_vocab = prop_n_vocab(model);
+    prop_ids(ids, 80, n_vocab, 3);
+    CHECK(moe_context_eval(a, ids, 80, NULL) == MOE_OK);
+    CHECK(moe_context_rewind(a, 33) == MOE_OK);
+    CHECK(moe_context_logits(a, -1) == NULL);
+    CHECK(moe_context_position(a) == 33);
+    CHECK(moe_context_eval(a, ids + 40, 20, NULL) == MOE_OK);
+    CHECK(moe_context_eval(b, ids, 33, NULL) == MOE_OK);
+    CHECK(moe_context_eval(b, ids + 40, 20, NULL) == MOE_OK);
+    CHECK(memcmp(moe_context_logits(a, -1), moe_context_logits(b, -1),
+                 (size_t)n_vocab * sizeof(float)) == 0);
+    moe_context_destroy(a);
+    moe_context_destroy(b);
+    moe_model_close(model);
+}
+
+/* The number of threads may change between calls. */
+static void threads_change_while_running(void)
+{
+    moe_model *model = prop_open(TINY_Q4);
+    moe_context *a = NULL, *b = NULL;
+    moe_token ids[40];
+    moe_context_params params = {.struct_size = sizeof params,
+                                 .n_threads = 4};
+    REQUIRE(model != NULL &&
+            moe_context_create(model, &params, &a, NULL) == MOE_OK &&
+            moe_context_create(model, &params, &b, NULL) == MOE_OK);
+    prop_ids(ids, 40, prop_n_vocab(model), 5);
+    for (int i = 0; i < 40; i++) {
+        CHECK(moe_context_set_threads(a, 1 + i % 4) == MOE_OK);
+        CHECK(moe_context_eval(a, ids + i, 1, NULL) == MOE_OK);
+    }
+    CHECK(moe_context_set_threads(a, 5) == MOE_ERR_ARGUMENT);
+    CHECK(strcmp(moe_context_error(a), "n_threads: expected 1 to 4, found 5")
+          == 0, "%s", moe_context_error(a));
+    CHECK(moe_context_eval(b, ids, 40, NULL) == MOE_OK);
+    CHECK(memcmp(moe_context_logits(a, -1), moe_context_logits(b, -1),
+                 (size_t)prop_n_vocab(model) * sizeof(float)) == 0);
+    moe_context_destroy(a);
+    moe_context_destroy(b);
+    moe_model_close(model);
+}
+
+static const struct test tests[] = {
+    {"same_bits_with_f32_kv", same_bits_with_f32_kv},
+    {"same_bits_with_f16_kv", same_bits_with_f16_kv},
+    {"same_bits_with_q8_0_kv", same_bits_with_q8_0_kv},
+    {"rewind_forgets", rewind_forgets},
+    {"threads_change_while_running", threads_change_while_running},
+};
+
+TEST_MAIN(tests)

@@ -1,0 +1,147 @@
+/* Memory: planned before, given back after, and none taken in between. */
+#include "prop.h"
+
+/* Opens and creates through a counting allocator. */
+static moe_context *counted_context(struct counter *c, moe_model **model)
+{
+    static const int32_t n_ctx = 256;
+    moe_error why = {0};
+    moe_context *ctx = NULL;
+    moe_allocator hook = counter_hook(c);
+    moe_model_params mp = {.struct_size = sizeof mp, .allocator = &hook};
+    moe_context_params cp = {.struct_size = sizeof cp, .allocator = &hook,
+                             .n_ctx = n_ctx, .n_threads = 2};
+    *model = NULL;
+    if (moe_model_open(TINY_Q8, &mp, model, &why) != MOE_OK ||
+        moe_context_create(*model, &cp, &ctx, &why) != MOE_OK)
+        CHECK(0, "%s", why.message);
+    return ctx;
+}
+
+static void eval_allocates_nothing(void)
+{
+    struct counter c = {0};
+    moe_model *model;
+    moe_sampler *sampler = NULL;
+    moe_token ids[100];
+    moe_allocator hook = counter_hook(&c);
+    moe_sampler_params sp = {.struct_size = sizeof sp, .allocator = &hook,
+                             .temperature = 0.8f, .top_k = 40, .top_p = 0.9f,
+                             .min_p = 0.05f, .typical_p = 0.9f,
+                             .repeat_penalty = 1.1f};
+    moe_context *ctx = counted_context(&c, &model);
+    REQUIRE(ctx != NULL);
+    REQUIRE(moe_sampler_create(prop_n_vocab(model), &sp, &sampler, NULL) == 0);
+    prop_ids(ids, 100, prop_n_vocab(model), 1);
+    long before = c.n_alloc;
+    CHECK(moe_context_eval(ctx, ids, 100, NULL) == MOE_OK);
+    for (int i = 0; i < 20; i++)
+        CHECK(moe_context_generate(ctx, sampler, NULL, NULL) == MOE_OK);
+    CHECK(moe_context_rewind(ctx, 10) == MOE_OK);
+    CHECK(moe_context_eval(ctx, ids, 1, NULL) == MOE_OK);
+    CHECK(c.n_alloc == before, "%ld allocations", c.n_alloc - before);
+    moe_sampler_destroy(sampler);
+    moe_context_destroy(ctx);
+    moe_model_close(model);
+    CHECK(c.n_live == 0 && c.live == 0, "%ld blocks", c.n_live);
+}
+
+/* Within a page: the handle itself is not in the plan. */
+static void plan_is_what_is_taken(void)
+{
+    struct counter c = {0};
+    moe_error why = {0};
+    moe_model *model = NULL;
+    moe_context *ctx = NULL;
+    moe_plan plan = {.struct_size = sizeof plan};
+    moe_plan early = {.struct_size = sizeof early};
+    moe_allocator hook = counter_hook(&c);
+    REQUIRE(moe_model_open(TINY_Q8, NULL, &model, &why) == MOE_OK);
+    static const int32_t contexts[] = {1, 100, 512, 5000};
+    for (size_t i = 0; i < sizeof contexts / sizeof *contexts; i++) {
+        moe_context_params cp = {.struct_size = sizeof cp,
+                                 .allocator = &hook, .n_ctx = contexts[i],
+                                 .n_threads = 1 + (int32_t)i};
+        CHECK(moe_context_plan(model, &cp, &plan, &why) == MOE_OK);
+        CHECK(moe_model_plan(TINY_Q8, NULL, &cp, &early, &why) == MOE_OK, "%s",
+              why.message);
+        CHECK(memcmp(&plan, &early, sizeof plan) == 0);
+        CHECK(moe_context_create(model, &cp, &ctx, &why) == MOE_OK);
+        CHECK(c.live >= plan.kv_bytes + plan.scratch_bytes &&
+              c.live <= plan.kv_bytes + plan.scratch_bytes + 4096,
+              "n_ctx %d: planned %llu, took %zu", contexts[i],
+              (unsigned long long)(plan.kv_bytes + plan.scratch_bytes),
+              c.live);
+        moe_context_destroy(ctx);
+        CHECK(c.live == 0);
+    }
+    CHECK(plan.weights_mapped_bytes > 8000000 &&
+          plan.weights_copied_bytes == 0);
+    moe_model_close(model);
+}
+
+/* Each allocation in turn fails: a status, a sentence, no leak, and then the
+ * same process works. */
+static void fail_each_allocation(int fails_on)
+{
+    long n = 1;
+    for (; n < 2000; n++) {
+        struct counter c = {.fail_at = n, .fails_on = fails_on};
+        moe_error why = {0};
+        moe_model *model = NULL;
+        moe_context *ctx = NULL;
+        moe_sampler *sampler = NULL, *clone = NULL;
+        moe_allocator hook = counter_hook(&c);
+        moe_model_params mp = {.struct_size = sizeof mp, .allocator = &hook};
+        moe_context_params cp = {.struct_size = sizeof cp, .n_ctx = 64,
+                                 .allocator = &hook, .n_threads = 2};
+        moe_sampler_params sp = {.struct_size = sizeof sp,
+                                 .allocator = &hook, .repeat_penalty = 1.1f};
+        moe_status status = moe_model_open(TINY_Q8, &mp, &model, &why);
+        if (status == MOE_OK)
+            status = moe_context_create(model, &cp, &ctx, &why);
+        if (status == MOE_OK)
+            status = moe_sampler_create(2048, &sp, &sampler, &why);
+        if (status == MOE_OK)
+            status = moe_sampler_clone(sampler, &clone, &why);
+        if (status == MOE_OK &&
+            (status = moe_context_prompt(ctx, "Once upon", -1, 0)) != MOE_OK)
+            snprintf(why.message, sizeof why.message, "%s",
+                     moe_context_error(ctx));
+        int is_done = c.n_alloc < n;
+        CHECK(is_done ? status == MOE_OK : status == MOE_ERR_NO_MEMORY,
+              "allocation %ld: %s", n, moe_status_name(status));
+        CHECK(is_done || strlen(why.message) > 10, "allocation %ld: '%s'", n,
+              why.message);
+        if (status == MOE_ERR_NO_MEMORY && ctx != NULL && sampler != NULL)
+            CHECK(moe_context_position(ctx) == 0);
+        moe_sampler_destroy(clone);
+        moe_sampler_destroy(sampler);
+        moe_context_destroy(ctx);
+        moe_model_close(model);
+        CHECK(c.n_live == 0 && c.live == 0, "allocation %ld: %ld blocks left",
+              n, c.n_live);
+        if (is_done)
+            break;
+    }
+    CHECK(n > 10 && n < 2000, "%ld", n);
+}
+
+static void one_failing_allocation_is_survived(void)
+{
+    fail_each_allocation(0);
+}
+
+static void memory_that_stays_away_is_survived(void)
+{
+    fail_each_allocation(1);
+}
+
+static const struct test tests[] = {
+    {"eval_allocates_nothing", eval_allocates_nothing},
+    {"plan_is_what_is_taken", plan_is_what_is_taken},
+    {"one_failing_allocation_is_survived", one_failing_allocation_is_survived},
+    {"memory_that_stays_away_is_survived", memory_that_stays_away_is_survived},
+};
+
+TEST_MAIN(tests)
