@@ -21,8 +21,6 @@ struct moe_model {
     const char *family;       /* general.architecture, or "" */
     const char *name;         /* general.name, or "" */
     moe_load load;
-    moe_log_fn log;
-    void *log_user;
 };
 
 struct moe_context {
@@ -60,6 +58,10 @@ moe_status moe__info_fill(void *dst, const void *src, size_t src_bytes);
 /* Hands an internal error out; returns its status. */
 moe_status moe__error_out(moe_error *out, const struct moe__err *err,
                           moe_status status);
+
+/* One line for the host's log; fn may be NULL. */
+void moe__host_log(moe_log_fn fn, void *user, moe_log_level level,
+                   const char *text);
 
 /* moe_text_encode into a list. */
 moe_status moe__text_encode(const moe_model *model, const char *text,

@@ -47,6 +47,18 @@ moe_status moe__context_settle(const moe_model *model,
     return MOE_OK;
 }
 
+static void log_context(const moe_context *ctx, const moe_context_params *p)
+{
+    char line[256];
+    const struct moe__run_params *run = &ctx->engine.params;
+    moe__format(line, sizeof line,
+                "context of %d positions, steps of %d, %d threads, backend "
+                "%s, KV %s, %llu bytes", run->n_ctx, run->n_batch,
+                run->n_threads, ctx->engine.kern.name, moe__kv_name(run->kv),
+                (unsigned long long)atomic_load(&ctx->mem.live_bytes));
+    moe__host_log(p->log, p->log_user, MOE_LOG_INFO, line);
+}
+
 static moe_status context_create(moe_model *model,
                                  const moe_context_params *params,
                                  moe_context **out, struct moe__err *err)
@@ -71,6 +83,7 @@ static moe_status context_create(moe_model *model,
     }
     ctx->model = model;
     moe__model_hold(model);
+    log_context(ctx, &p);
     *out = ctx;
     return MOE_OK;
 }

@@ -91,3 +91,10 @@ moe_status moe__error_out(moe_error *out, const struct moe__err *err,
     moe__format(out->message, sizeof out->message, "%s", err->message);
     return status;
 }
+
+void moe__host_log(moe_log_fn fn, void *user, moe_log_level level,
+                   const char *text)
+{
+    if (fn != NULL)
+        fn(user, level, text);
+}

@@ -14,8 +14,6 @@ static moe_model *model_alloc(const moe_model_params *params)
     moe__arena_init(&model->arena, &model->mem);
     atomic_store(&model->n_holders, 1);
     model->load = params->load;
-    model->log = params->log;
-    model->log_user = params->log_user;
     return model;
 }
 
@@ -76,6 +74,26 @@ struct model_input {
     bool is_header_only;
 };
 
+/* What was opened; and what a host should know about it. */
+static void log_model(const moe_model *model, const moe_model_params *params)
+{
+    char line[256];
+    const struct moe__net *net = &model->net;
+    if (model->vocab == NULL)
+        moe__host_log(params->log, params->log_user, MOE_LOG_WARNING,
+                 "the file has no vocabulary: text cannot be encoded");
+    if (!model->has_net)
+        return;
+    moe__format(line, sizeof line,
+                "%s '%s': %d layers of %d, %d of %d experts, %llu tensors in "
+                "%d files, %s", model->family, model->name, net->n_layers,
+                net->d_model, net->n_active, net->n_experts,
+                (unsigned long long)model->gguf.n_tensors,
+                model->gguf.n_shards,
+                model->gguf.shards[0].map.data != NULL ? "mapped" : "copied");
+    moe__host_log(params->log, params->log_user, MOE_LOG_INFO, line);
+}
+
 static moe_status model_open(const struct model_input *input,
                              const moe_model_params *params, moe_model **out,
                              struct moe__err *err)
@@ -104,6 +122,7 @@ static moe_status model_open(const struct model_input *input,
         moe_model_close(model);
         return status;
     }
+    log_model(model, params);
     *out = model;
     return MOE_OK;
 }
