@@ -34,6 +34,16 @@ static void head_norm_row(void *arg, int32_t row, int32_t thread)
     moe__acts_put(e, &e->in, row, y, net->d_model);
 }
 
+static void cap_row(void *arg, int32_t row, int32_t thread)
+{
+    const struct moe__step *step = arg;
+    const struct moe__engine *e = step->engine;
+    const struct moe__net *net = e->net;
+    (void)thread;
+    e->kern.softcap(e->logits + (size_t)row * (size_t)net->n_vocab,
+                    net->logit_softcap, net->n_vocab);
+}
+
 static void run_head(const struct moe__step *step)
 {
     struct moe__engine *e = step->engine;
@@ -43,6 +53,8 @@ static void run_head(const struct moe__step *step)
         moe__run_job(&e->net->output, &e->in, e->logits, n_rows);
     moe__step_run(step, head_norm_row, arg, n_rows);
     moe__step_matmul(step, &head, 1);
+    if (e->net->logit_softcap > 0)
+        moe__step_run(step, cap_row, arg, n_rows);
 }
 
 static bool step_is_stopped(const struct moe__step *step)

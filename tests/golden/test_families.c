@@ -92,6 +92,29 @@ static void mistral_needs_its_window(void)
     CHECK(golden_distance(row[0], row[1], (size_t)n_vocab) > 0.1);
 }
 
+/* logits = cap tanh(logits / cap), where the metadata has a cap. */
+static void final_softcap_bounds_the_logits(void)
+{
+    int n_vocab = 0;
+    static float row[2][512];
+    const char *meta[2] = {NULL, "gemma3.final_logit_softcapping=2"};
+    moe_token ids[3] = {2, 40, 50};
+    for (int m = 0; m < 2; m++) {
+        moe_context *ctx = golden_open(test_data("families/gemma3/model.gguf"),
+                                       meta[m], MOE_BACKEND_AUTO, &n_vocab);
+        REQUIRE(ctx != NULL && n_vocab <= 512);
+        REQUIRE(moe_context_eval(ctx, ids, 3, NULL) == MOE_OK);
+        memcpy(row[m], moe_context_logits(ctx, -1),
+               (size_t)n_vocab * sizeof(float));
+        moe_context_destroy(ctx);
+    }
+    for (int i = 0; i < n_vocab; i++) {
+        double want = 2 * tanh((double)row[0][i] / 2);
+        CHECK(fabs((double)row[1][i] - want) < 1e-5, "%d: %g, expected %g", i,
+              (double)row[1][i], want);
+    }
+}
+
 static const struct test tests[] = {
     {"mixtral", mixtral_equals_its_publisher},
     {"mixtral_split", mixtral_split_equals_its_publisher},
@@ -105,6 +128,7 @@ static const struct test tests[] = {
     {"qwen25_tied", qwen25_tied_equals_its_publisher},
     {"qwen3", qwen3_equals_its_publisher},
     {"gemma3", gemma3_equals_its_publisher},
+    {"final_softcap_bounds_the_logits", final_softcap_bounds_the_logits},
 };
 
 TEST_MAIN(tests)
