@@ -16,7 +16,7 @@ struct moe__mem {
     _Atomic uint64_t live_bytes; /* handed out and not yet freed */
 };
 
-/* hook NULL or with NULL slots = malloc and free of libc. */
+/* hook NULL or with a NULL slot = malloc and free of libc. */
 void moe__mem_init(struct moe__mem *mem, const moe_allocator *hook);
 
 /* 64-byte aligned, not cleared; NULL if there is none or bytes is 0. */
@@ -35,12 +35,13 @@ struct moe__arena {
 };
 
 void moe__arena_init(struct moe__arena *arena, struct moe__mem *mem);
-/* n * size bytes, cleared, 64-byte aligned for big and 16 for small ones; NULL
- * if there is none.  A product of 0 gives a valid pointer. */
+/* n * size bytes, cleared; aligned to 64 bytes from 256 bytes on, to 16 below.
+ * NULL if there is none.  A product of 0 gives a valid pointer. */
 void *moe__arena_alloc(struct moe__arena *arena, size_t n, size_t size);
 /* A NUL-terminated copy of [bytes]. */
 char *moe__arena_string(struct moe__arena *arena, const char *text,
                         size_t bytes);
+/* Frees all blocks; the arena is empty and usable again. */
 void moe__arena_free(struct moe__arena *arena);
 
 #endif

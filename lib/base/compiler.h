@@ -28,10 +28,15 @@
 #error "libmoe needs float arithmetic in float: on 32-bit x86, -mfpmath=sse"
 #endif
 
+#if defined(__clang__)
+#define MOE__PRINTF printf
+#else
+#define MOE__PRINTF gnu_printf /* gcc's "printf" on Windows knows no %zu */
+#endif
 #if defined(__GNUC__)
 #define MOE__INLINE static inline __attribute__((always_inline))
 #define MOE__FORMAT(string_at, first_at) \
-    __attribute__((format(printf, string_at, first_at)))
+    __attribute__((format(MOE__PRINTF, string_at, first_at)))
 #define MOE__LIKELY(x) __builtin_expect(!!(x), 1)
 #else
 #define MOE__INLINE static inline

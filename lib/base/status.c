@@ -108,8 +108,8 @@ static void message_digits(struct message_sink *sink, uint32_t digits,
     }
 }
 
-/* Six significant digits.  Scaling by tens loses under 400 * 2^-53, far below
- * half of the sixth digit. */
+/* Six significant digits.  Scaling by tens loses under 400 * 2^-53 of v, far
+ * below the sixth digit. */
 static void message_double(struct message_sink *sink, double v)
 {
     if (v != v) {
@@ -124,14 +124,16 @@ static void message_double(struct message_sink *sink, double v)
         message_unit(sink, v == 0 ? "0" : "inf", v == 0 ? 1 : 3);
         return;
     }
-    int32_t point = 1;
-    for (; v >= 10; point++)
+    int32_t point = 6; /* six digits before it */
+    for (; v >= 1e6; point++)
         v /= 10;
-    for (; v < 1; point--)
+    for (; v < 1e5; point--)
         v *= 10;
-    uint32_t digits = (uint32_t)(v * 1e5 + 0.5);
-    bool carried = digits > 999999; /* 9.999999 has become 10.0000 */
-    message_digits(sink, carried ? 100000 : digits, point + carried);
+    uint32_t digits = (uint32_t)v;
+    const double rest = v - digits;
+    digits += rest > 0.5 || (rest == 0.5 && (digits & 1));
+    const bool has_carried = digits > 999999; /* 999999.7 is now 1000000 */
+    message_digits(sink, has_carried ? 100000 : digits, point + has_carried);
 }
 
 /* A string argument, at most `precision` bytes of it (negative: all). */

@@ -15,9 +15,11 @@ struct moe__err {
 };
 
 /* Writes the sentence and returns `status`.  Conversions (no others): %s %.*s
- * %d %u %x %c %% %zu %lld %llu %g (floats: 6 digits).  Never allocates; a text
- * that is too long ends in "...".  Bytes outside printable ASCII and UTF-8 that
- * come from a file are written as \xNN by %s and %.*s. */
+ * %d %u %x %c %% %zu %lld %llu %g (6 digits).  Never allocates; a text that is
+ * too long ends in "...", never inside a character.  %s, %.*s and %c pass
+ * printable ASCII and UTF-8 and write every other byte as \xNN, so a string
+ * may come from a file.  err->message may be an argument: a caller can put its
+ * own words around a sentence. */
 moe_status moe__fail(struct moe__err *err, moe_status status,
                      const char *format, ...) MOE__FORMAT(3, 4);
 

@@ -9,10 +9,8 @@
 static moe_status bpe_piece(struct moe__encoder *e, struct moe__slice text)
 {
     const struct moe__vocab *vocab = e->vocab;
-    const struct moe__slice none = {NULL, 0};
     if (vocab->pretok->flags & MOE__PRETOK_IGNORE_MERGES) {
-        const moe_token whole =
-            moe__text_index_find(&vocab->by_piece, text, none);
+        const moe_token whole = moe__text_index_find(&vocab->by_piece, text);
         if (whole != MOE_TOKEN_NONE)
             return moe__ids_push(e->out, whole);
     }

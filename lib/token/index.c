@@ -84,13 +84,21 @@ bool moe__text_index_add(struct moe__text_index *index, moe_token id)
     return slot != NULL;
 }
 
-moe_token moe__text_index_find(const struct moe__text_index *index,
-                               struct moe__slice head, struct moe__slice tail)
+moe_token moe__text_index_find_joined(const struct moe__text_index *index,
+                                      struct moe__slice head,
+                                      struct moe__slice tail)
 {
     if (head.n == 0)
         return MOE_TOKEN_NONE;
     const uint64_t *slot = text_slot(index, head, tail, text_hash(head, tail));
     return slot && *slot ? (moe_token)((uint32_t)*slot - 1) : MOE_TOKEN_NONE;
+}
+
+moe_token moe__text_index_find(const struct moe__text_index *index,
+                               struct moe__slice text)
+{
+    const struct moe__slice none = {NULL, 0};
+    return moe__text_index_find_joined(index, text, none);
 }
 
 /* ----------------------------------------------------------------- pairs */

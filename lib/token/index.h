@@ -22,9 +22,13 @@ bool moe__text_index_init(struct moe__text_index *index,
                           const struct moe__slice *texts, size_t n);
 /* Ids in ascending order; empty texts are left out.  False on collisions. */
 bool moe__text_index_add(struct moe__text_index *index, moe_token id);
-/* The id of the text that is head and tail joined, MOE_TOKEN_NONE if none. */
+/* The id of the text, MOE_TOKEN_NONE if there is none. */
 moe_token moe__text_index_find(const struct moe__text_index *index,
-                               struct moe__slice head, struct moe__slice tail);
+                               struct moe__slice text);
+/* The same for a text that is head and tail joined. */
+moe_token moe__text_index_find_joined(const struct moe__text_index *index,
+                                      struct moe__slice head,
+                                      struct moe__slice tail);
 
 /* (left, right) -> (value, id). */
 struct moe__pair {

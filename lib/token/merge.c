@@ -7,7 +7,7 @@
  * grow by whole neighbours. */
 #include "token/vocab.h"
 
-#define NO_SYMBOL UINT32_MAX
+#define MERGE_NO_SYMBOL UINT32_MAX
 
 /* Larger scores come first.  The bits of a float are in the order of its value
  * once those of negative ones are inverted; + 0 makes -0 equal to 0. */
@@ -40,10 +40,8 @@ static bool merge_find(const struct moe__encoder *e, struct moe__slice text,
     } else {
         if (bid->n > vocab->max_piece_bytes)
             return false;
-        const struct moe__slice none = {NULL, 0};
         bid->id = moe__text_index_find(
-            &vocab->by_piece, moe__slice_of(text.data + a->start, bid->n),
-            none);
+            &vocab->by_piece, moe__slice_of(text.data + a->start, bid->n));
         if (bid->id == MOE_TOKEN_NONE)
             return false;
         order = merge_score_order(vocab->scores[bid->id]);
@@ -58,7 +56,7 @@ static moe_status merge_push(struct moe__encoder *e, struct moe__slice text,
                              uint32_t left)
 {
     struct moe__bid bid;
-    if (left == NO_SYMBOL || e->symbols[left].next == NO_SYMBOL ||
+    if (left == MERGE_NO_SYMBOL || e->symbols[left].next == MERGE_NO_SYMBOL ||
         !merge_find(e, text, left, &bid))
         return MOE_OK;
     if (e->n_heap == e->cap_heap) {
@@ -108,7 +106,8 @@ void moe__merge_add(struct moe__encoder *e, size_t n, moe_token id)
 {
     const uint32_t at = (uint32_t)e->n_symbols++;
     struct moe__symbol *symbol = &e->symbols[at];
-    *symbol = (struct moe__symbol){0, (uint32_t)n, NO_SYMBOL, NO_SYMBOL, id};
+    *symbol = (struct moe__symbol){0, (uint32_t)n, MERGE_NO_SYMBOL,
+                                   MERGE_NO_SYMBOL, id};
     if (at > 0) {
         symbol->start = symbol[-1].start + symbol[-1].n;
         symbol->prev = at - 1;
@@ -125,7 +124,7 @@ moe_status moe__merge_run(struct moe__encoder *e, struct moe__slice text)
     while (e->n_heap > 0) {
         const struct moe__bid bid = merge_pop(e);
         struct moe__symbol *left = &symbols[(uint32_t)bid.key];
-        if (left->n == 0 || left->next == NO_SYMBOL ||
+        if (left->n == 0 || left->next == MERGE_NO_SYMBOL ||
             left->n + symbols[left->next].n != bid.n)
             continue;
         struct moe__symbol *right = &symbols[left->next];
@@ -133,7 +132,7 @@ moe_status moe__merge_run(struct moe__encoder *e, struct moe__slice text)
         left->id = bid.id;
         left->next = right->next;
         right->n = 0;
-        if (left->next != NO_SYMBOL)
+        if (left->next != MERGE_NO_SYMBOL)
             symbols[left->next].prev = (uint32_t)bid.key;
         MOE__TRY(merge_push(e, text, left->prev));
         MOE__TRY(merge_push(e, text, (uint32_t)bid.key));

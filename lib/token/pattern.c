@@ -89,8 +89,8 @@ static bool pattern_holds(const struct moe__pattern_builder *b,
 
 /* Appends to the list, in order of preference, the operations that are reached
  * from op without taking a character.  Looks at the next character stay in the
- * list while its class c is not known.  Recursion is limited by the depth of
- * groups: only the first branch of a split recurs. */
+ * list while its class c is not known.  Only the first branch of a split
+ * recurs: as deep as groups are nested, at worst PATTERN_MAX_OPS (small). */
 static void pattern_follow(struct moe__pattern_builder *b, uint32_t op,
                            int32_t c)
 {

@@ -274,8 +274,7 @@ static bool pattern_item(struct moe__pattern_builder *b)
         return false;
     const size_t after = b->at;
     b->n_ops = first_op;
-    int32_t splits =
-        PATTERN_NO_OP; /* to be sent behind the item; linked by y */
+    int32_t splits = PATTERN_NO_OP; /* to go behind the item; linked by y */
     for (int32_t i = 0; i < (max == PATTERN_UNBOUNDED ? min + 1 : max); i++) {
         const int32_t split = b->n_ops;
         if (i >= min) {

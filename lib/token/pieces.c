@@ -75,8 +75,9 @@ static size_t piece_unmap(struct moe__slice text, uint8_t *out)
     return n;
 }
 
-/* Control and unknown tokens keep their names, user-defined ones too where
- * the text that a byte-level vocabulary maps excludes them. */
+/* Writes the piece to out [text.n] and returns its length.  Control and unknown
+ * tokens keep their names; user-defined ones of a byte-level vocabulary are
+ * written in files as they stand in text. */
 static size_t piece_decode(const struct moe__vocab *vocab, moe_token id,
                            uint8_t *out)
 {
@@ -166,10 +167,9 @@ moe_status moe__pieces_make(const struct moe__vocab_loader *loader)
                              "collisions, at token %zu",
                              i);
     }
-    const struct moe__slice none = {NULL, 0};
     const struct moe__slice newline = moe__slice_str("\n");
     moe_token *newline_id = &vocab->special[MOE_SPECIAL_NEWLINE];
-    *newline_id = moe__text_index_find(&vocab->by_piece, newline, none);
+    *newline_id = moe__text_index_find(&vocab->by_piece, newline);
     if (*newline_id == MOE_TOKEN_NONE)
         *newline_id = vocab->byte_ids['\n'];
     return MOE_OK;

@@ -13,19 +13,45 @@
 
 #define RE_GPT2 RE_SUFFIXES "| ?\\p{L}+| ?\\p{N}+|" RE_SIGNS "|\\s+(?!\\S)"
 
-#define RE_LLAMA3_WITH(digits)                               \
-    RE_ANY_SUFFIX "|" RE_LEAD "\\p{L}+|" digits "|" RE_SIGNS \
-                  "[\\r\\n]*|" RE_LINES
+#define RE_WORD RE_LEAD "\\p{L}+|"
+#define RE_SIGNS_LINES RE_SIGNS "[\\r\\n]*|" RE_LINES
+#define RE_LLAMA3_WITH(digits) \
+    RE_ANY_SUFFIX "|" RE_WORD digits "|" RE_SIGNS_LINES
 #define RE_LLAMA3 RE_LLAMA3_WITH("\\p{N}{1,3}") RE_BLANKS
 #define RE_QWEN2 RE_LLAMA3_WITH("\\p{N}") RE_BLANKS
+
+/* Marks belong to the letters before them. */
+#define RE_QWEN35_WORDS \
+    RE_LEAD "[\\p{L}\\p{M}]+|\\p{N}| ?[^\\s\\p{L}\\p{M}\\p{N}]+[\\r\\n]*|"
+#define RE_QWEN35 RE_ANY_SUFFIX "|" RE_QWEN35_WORDS RE_LINES RE_BLANKS
+
+#define RE_JAIS2_BLANKS                                               \
+    "\\s{512}(?!\\S)|\\s{256}(?!\\S)|\\s{128}(?!\\S)|\\s{64}(?!\\S)|" \
+    "\\s{32}(?!\\S)|\\s{16}(?!\\S)|\\s{8}(?!\\S)|\\s{4}(?!\\S)|"      \
+    "\\s{1,2}(?!\\S)|\\s{1}"
+
+#define RE_BAILING_SUFFIX "'(?i:[sdmt]|ll|ve|re)"
+#define RE_BAILING_WORDS RE_WORD "\\p{N}|" RE_SIGNS "[\\r\\n]*|"
+#define RE_BAILING \
+    RE_BAILING_SUFFIX "|" RE_BAILING_WORDS "\\s*[\\r\\n]|" RE_BLANKS
+
+#define RE_SEED_WORDS RE_WORD "\\p{N}| ?[^\\s\\p{L}\\p{N}\\r\\n]+|"
+#define RE_SEED RE_ANY_SUFFIX "|" RE_SEED_WORDS RE_LINES RE_BLANKS
+
+/* Korean words with their blanks. */
+#define RE_EXAONE_WORDS RE_LEAD "(?:\\p{L}\\p{M}*(?: \\p{L}\\p{M}*)*)+|\\p{N}|"
+#define RE_EXAONE_REST RE_SIGNS "[\\r\\n/]?|\\s*[\\r\\n]|" RE_BLANKS
+#define RE_EXAONE RE_ANY_SUFFIX "|" RE_EXAONE_WORDS RE_EXAONE_REST
 
 /* A word is capitals, then small letters; one of the two may be missing. */
 #define RE_CAPITALS "[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]"
 #define RE_SMALLS "[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]"
-#define RE_CASED_WITH(suffix, digits)                                    \
-    RE_LEAD RE_CAPITALS "*" RE_SMALLS "+" suffix "|" RE_LEAD RE_CAPITALS \
-                        "+" RE_SMALLS "*" suffix "|" digits "|" RE_SIGNS \
-                        "[\\r\\n/]*|" RE_LINES RE_BLANKS
+#define RE_WORD_SMALL RE_LEAD RE_CAPITALS "*" RE_SMALLS "+"
+#define RE_WORD_CAPITAL RE_LEAD RE_CAPITALS "+" RE_SMALLS "*"
+#define RE_CASED_WORDS(suffix) RE_WORD_SMALL suffix "|" RE_WORD_CAPITAL suffix
+#define RE_SIGNS_SLASHED RE_SIGNS "[\\r\\n/]*|" RE_LINES RE_BLANKS
+#define RE_CASED_WITH(suffix, digits) \
+    RE_CASED_WORDS(suffix) "|" digits "|" RE_SIGNS_SLASHED
 
 #define RE_HAN_KANA "[\\u4E00-\\u9FA5\\u3040-\\u309F\\u30A0-\\u30FF]+"
 #define RE_HAN_AND_MORE "[\\u4E00-\\u9FA5\\u0800-\\u4E00\\uAC00-\\uD7FF]+"
@@ -56,6 +82,9 @@
     "|[^\\r\\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+"          \
     "| ?[\\p{P}\\p{S}]+[\\r\\n]*|" RE_LINES RE_BLANKS
 
+#define RE_DEEPSEEK_SIGNS \
+    "[!-/:-~\\uFF01-\\uFF0F\\uFF1A-\\uFF5E\\u2018-\\u201F\\u3000-\\u3002]+"
+
 #define RE_BLOOM \
     " ?[^(\\s|.,!?\\u2026\\u3002\\uFF0C\\u3001\\u0964\\u06D4\\u060C)]+"
 #define RE_YOUTU                                                        \
@@ -85,27 +114,14 @@ static const struct moe__pretok pretoks[] = {
      "solar-open grok-2",
      0,
      {RE_QWEN2}},
-    {"qwen35",
-     0,
-     {RE_ANY_SUFFIX "|" RE_LEAD
-                    "[\\p{L}\\p{M}]+|\\p{N}| ?[^\\s\\p{L}\\p{M}\\p{N}]+"
-                    "[\\r\\n]*|" RE_LINES RE_BLANKS}},
+    {"qwen35", 0, {RE_QWEN35}},
     {"minicpm5",
      MOE__PRETOK_IGNORE_MERGES,
      {"\\p{N}{1,3}", RE_LLAMA3_WITH("\\p{N}+") RE_BLANKS}},
-    {"jais-2",
-     0,
-     {RE_LLAMA3_WITH(
-         "\\p{N}{1,3}") "\\s{512}(?!\\S)|\\s{256}(?!\\S)|\\s{128}(?!"
-                        "\\S)|\\s{64}(?!\\S)"
-                        "|\\s{32}(?!\\S)|\\s{16}(?!\\S)|\\s{8}(?!\\S)|"
-                        "\\s{4}(?!\\S)"
-                        "|\\s{1,2}(?!\\S)|\\s{1}"}},
+    {"jais-2", 0, {RE_LLAMA3_WITH("\\p{N}{1,3}") RE_JAIS2_BLANKS}},
     {"deepseek-llm",
      0,
-     {"[\\r\\n]", "\\s?" RE_DEEPSEEK_CASED "+",
-      "\\s?[!-/:-~\\uFF01-\\uFF0F\\uFF1A-\\uFF5E\\u2018-\\u201F\\u3000-"
-      "\\u3002]+",
+     {"[\\r\\n]", "\\s?" RE_DEEPSEEK_CASED "+", "\\s?" RE_DEEPSEEK_SIGNS,
       RE_BLANKS_AT_END, RE_HAN_AND_MORE, "\\p{N}+"}},
     {"deepseek-coder",
      0,
@@ -122,20 +138,9 @@ static const struct moe__pretok pretoks[] = {
     {"youtu",
      MOE__PRETOK_IGNORE_MERGES,
      {RE_YOUTU, RE_CASED_WITH(RE_ANY_SUFFIX "?", "\\p{N}")}},
-    {"bailingmoe bailingmoe2 llada-moe",
-     0,
-     {"'(?i:[sdmt]|ll|ve|re)|" RE_LEAD "\\p{L}+|\\p{N}|" RE_SIGNS
-      "[\\r\\n]*|\\s*[\\r\\n]|" RE_BLANKS}},
-    {"seed-coder",
-     0,
-     {RE_ANY_SUFFIX
-      "|" RE_LEAD
-      "\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}\\r\\n]+|" RE_LINES RE_BLANKS}},
-    {"exaone-moe",
-     0,
-     {RE_ANY_SUFFIX "|" RE_LEAD
-                    "(?:\\p{L}\\p{M}*(?: \\p{L}\\p{M}*)*)+|\\p{N}|" RE_SIGNS
-                    "[\\r\\n/]?|\\s*[\\r\\n]|" RE_BLANKS}},
+    {"bailingmoe bailingmoe2 llada-moe", 0, {RE_BAILING}},
+    {"seed-coder", 0, {RE_SEED}},
+    {"exaone-moe", 0, {RE_EXAONE}},
     {"laguna", 0, {"[^\\n]+|[\\n]+", RE_QWEN2}},
     {"bloom gpt3-finnish poro-chat", 0, {RE_BLOOM}},
     {"viking", 0, {RE_BLOOM, "\\p{N}"}},

@@ -39,8 +39,8 @@ static moe_status special_id(const struct moe__vocab_loader *loader,
 /* ----------------------------------------------------------------- names */
 
 enum {
-    MARK_END = 1, /* ends a generation */
-    MARK_TURN = 2 /* is the end of a turn if no key says which token is */
+    SPECIAL_END = 1, /* ends a generation */
+    SPECIAL_TURN = 2 /* is the end of a turn if no key says which token is */
 };
 
 /* Control tokens known by their text, as there is no key for them or files
@@ -50,33 +50,33 @@ static const struct {
     uint32_t flags;
     const char *unless; /* no end if this text is a token as well */
 } special_names[] = {
-    {"<|eot_id|>", MARK_END | MARK_TURN, NULL},
-    {"<|im_end|>", MARK_END | MARK_TURN, NULL},
+    {"<|eot_id|>", SPECIAL_END | SPECIAL_TURN, NULL},
+    {"<|im_end|>", SPECIAL_END | SPECIAL_TURN, NULL},
     /* gpt-oss: one message of several in a turn */
-    {"<|end|>", MARK_END | MARK_TURN, "<|return|>"},
-    {"<end_of_turn>", MARK_END | MARK_TURN, NULL},
-    {"<turn|>", MARK_END | MARK_TURN, NULL},
-    {"<end_of_utterance>", MARK_END | MARK_TURN, NULL},
-    {"<EOT>", MARK_END | MARK_TURN, NULL},
-    {"_<EOT>", MARK_END | MARK_TURN, NULL},
-    {"[EOT]", MARK_END | MARK_TURN, NULL},
-    {"<|EOT|>", MARK_END | MARK_TURN, NULL},
+    {"<|end|>", SPECIAL_END | SPECIAL_TURN, "<|return|>"},
+    {"<end_of_turn>", SPECIAL_END | SPECIAL_TURN, NULL},
+    {"<turn|>", SPECIAL_END | SPECIAL_TURN, NULL},
+    {"<end_of_utterance>", SPECIAL_END | SPECIAL_TURN, NULL},
+    {"<EOT>", SPECIAL_END | SPECIAL_TURN, NULL},
+    {"_<EOT>", SPECIAL_END | SPECIAL_TURN, NULL},
+    {"[EOT]", SPECIAL_END | SPECIAL_TURN, NULL},
+    {"<|EOT|>", SPECIAL_END | SPECIAL_TURN, NULL},
     /* <|end_of_sentence|> with full-width bars and U+2581 */
     {"<\xef\xbd\x9c"
      "end\xe2\x96\x81of\xe2\x96\x81sentence\xef\xbd\x9c>",
-     MARK_END | MARK_TURN, NULL},
-    {"<|endoftext|>", MARK_END | MARK_TURN, NULL},
-    {"<|end_of_text|>", MARK_END, NULL},
-    {"<|eom_id|>", MARK_END, NULL},
-    {"<|return|>", MARK_END, NULL},
-    {"<|call|>", MARK_END, NULL},
-    {"<|calls|>", MARK_END, NULL},
-    {"<|flush|>", MARK_END, NULL},
-    {"<|tool_response>", MARK_END, NULL},
-    {"</s>", MARK_END, NULL},
-    {"<eos>", MARK_END, NULL},
-    {"[EOS]", MARK_END, NULL},
-    {"[e~[", MARK_END, NULL},
+     SPECIAL_END | SPECIAL_TURN, NULL},
+    {"<|endoftext|>", SPECIAL_END | SPECIAL_TURN, NULL},
+    {"<|end_of_text|>", SPECIAL_END, NULL},
+    {"<|eom_id|>", SPECIAL_END, NULL},
+    {"<|return|>", SPECIAL_END, NULL},
+    {"<|call|>", SPECIAL_END, NULL},
+    {"<|calls|>", SPECIAL_END, NULL},
+    {"<|flush|>", SPECIAL_END, NULL},
+    {"<|tool_response>", SPECIAL_END, NULL},
+    {"</s>", SPECIAL_END, NULL},
+    {"<eos>", SPECIAL_END, NULL},
+    {"[EOS]", SPECIAL_END, NULL},
+    {"[e~[", SPECIAL_END, NULL},
     {"<start_of_turn>", 0, NULL},
     {"<|turn>", 0, NULL},
     {"[INST]", 0, NULL},
@@ -107,9 +107,9 @@ static void special_read_names(struct moe__vocab *vocab)
         if (unless &&
             moe__vocab_find(vocab, moe__slice_str(unless)) != MOE_TOKEN_NONE)
             continue;
-        if (special_names[i].flags & MARK_END)
+        if (special_names[i].flags & SPECIAL_END)
             vocab->is_end[id] = true;
-        if (special_names[i].flags & MARK_TURN &&
+        if (special_names[i].flags & SPECIAL_TURN &&
             vocab->special[MOE_SPECIAL_EOT] == MOE_TOKEN_NONE)
             vocab->special[MOE_SPECIAL_EOT] = id;
     }

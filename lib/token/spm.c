@@ -10,7 +10,6 @@
 /* The ids of a text whose pieces do not depend on what is around it. */
 static moe_status spm_word(struct moe__encoder *e, struct moe__slice text)
 {
-    const struct moe__slice none = {NULL, 0};
     MOE__TRY(moe__merge_begin(e, text.n));
     for (size_t at = 0; at < text.n;) {
         uint32_t code;
@@ -28,7 +27,7 @@ static moe_status spm_word(struct moe__encoder *e, struct moe__slice text)
         if (symbol->n == 0)
             continue;
         if (id == MOE_TOKEN_NONE)
-            id = moe__text_index_find(&e->vocab->by_piece, bytes, none);
+            id = moe__text_index_find(&e->vocab->by_piece, bytes);
         if (id == MOE_TOKEN_NONE)
             MOE__TRY(moe__encode_bytes(e, bytes));
         else

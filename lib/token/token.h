@@ -25,7 +25,8 @@ moe_status moe__ids_push(struct moe__ids *ids, moe_token id);
 void moe__ids_free(struct moe__ids *ids);
 
 /* Memory comes from arena; MOE_ERR_FORMAT or _UNSUPPORTED names the key.  The
- * vocabulary borrows strings from gguf, which must live longer. */
+ * vocabulary borrows strings from gguf, which must live longer.  What serves
+ * as a control token is of that kind here, whatever the file says. */
 moe_status moe__vocab_create(struct moe__arena *arena,
                              const struct moe__gguf *gguf,
                              struct moe__vocab **out, struct moe__err *err);
@@ -35,7 +36,11 @@ int32_t moe__vocab_size(const struct moe__vocab *vocab);
 const char *moe__vocab_model(const struct moe__vocab *vocab);
 const char *moe__vocab_pre(const struct moe__vocab *vocab);
 
-/* Appends the ids of text to out.  flags: moe_text_flags. */
+/* Appends the ids of text to out, which is as before on failure.  flags:
+ * moe_text_flags.  Any bytes come back when decoded, those of a user never as
+ * control tokens.  MOE_ERR_UNSUPPORTED names a byte for which the vocabulary
+ * has no token and no unknown token; MOE_ERR_ARGUMENT: 2^31 - 1 bytes or more.
+ * Of tokens with the same text the lowest id is given. */
 moe_status moe__vocab_encode(const struct moe__vocab *vocab,
                              struct moe__slice text, moe_text_flags flags,
                              struct moe__ids *out, struct moe__err *err);

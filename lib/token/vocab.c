@@ -174,7 +174,6 @@ static moe_status vocab_add_merge(const struct moe__vocab_loader *loader,
                                   struct moe__slice merge)
 {
     struct moe__vocab *vocab = loader->vocab;
-    const struct moe__slice none = {NULL, 0};
     /* A space as the first byte is part of the left side. */
     const uint8_t *blank =
         merge.n > 1 ? memchr(merge.data + 1, ' ', merge.n - 1) : NULL;
@@ -188,9 +187,10 @@ static moe_status vocab_add_merge(const struct moe__vocab_loader *loader,
     const struct moe__slice left = moe__slice_of(merge.data, n_left);
     const struct moe__slice right =
         moe__slice_of(blank + 1, merge.n - n_left - 1);
-    const moe_token a = moe__text_index_find(&vocab->by_text, left, none);
-    const moe_token b = moe__text_index_find(&vocab->by_text, right, none);
-    const moe_token joined = moe__text_index_find(&vocab->by_text, left, right);
+    const moe_token a = moe__text_index_find(&vocab->by_text, left);
+    const moe_token b = moe__text_index_find(&vocab->by_text, right);
+    const moe_token joined =
+        moe__text_index_find_joined(&vocab->by_text, left, right);
     if (a == MOE_TOKEN_NONE || b == MOE_TOKEN_NONE ||
         joined == MOE_TOKEN_NONE || vocab->kinds[joined] != MOE_TOKEN_NORMAL)
         return MOE_OK;
@@ -324,8 +324,7 @@ bool moe__vocab_has_space_prefix(const struct moe__vocab *vocab)
 moe_token moe__vocab_find(const struct moe__vocab *vocab,
                           struct moe__slice text)
 {
-    const struct moe__slice none = {NULL, 0};
-    return moe__text_index_find(&vocab->by_text, text, none);
+    return moe__text_index_find(&vocab->by_text, text);
 }
 
 moe_token moe__vocab_special(const struct moe__vocab *vocab, moe_special which)

@@ -156,6 +156,8 @@ def cuts_like_regex(name):
     regex = peers.module('regex')
     stages, ignores_merges = PATTERNS[name]
     texts = list(random_texts(1500))
+    if name == 'jais-2':  # cuts long runs at powers of two
+        texts += [' ' * n + 'x' for n in (63, 66, 129, 130, 257, 513, 1023)]
     tokens, merges = random_vocabulary(texts)
     gguf = peers.write_gguf(name, [
         ('tokenizer.ggml.model', peers.STRING, 'gpt2'),

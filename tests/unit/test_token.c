@@ -466,7 +466,6 @@ static void long_runs_are_no_matter_to_any_pre_tokenizer(void)
         "chameleon"};
     static const char *const units[] = {
         "a", " ", "\n", "0", "'", "<", "A", "\xe4\xb8\xad", "\xcc\x81", "\x80"};
-    const size_t n = 1 << 17;
     size_t n_file = 0;
     void *bytes = test_read(test_data("families/qwen2/model.gguf"), &n_file);
     for (size_t i = 0; i < MOE__COUNT(names); i++) {
