@@ -18,6 +18,7 @@ wanted=$root/tests/requirements.txt
 if ! cmp -s "$wanted" "$build/python/requirements.txt"; then
     say "installing what some tests want into $build/python"
     is_complete=1
+    # shellcheck disable=SC2013 # one word a line
     for package in $(grep -v '^#' "$wanted"); do
         install_python "$package" || is_complete=
     done

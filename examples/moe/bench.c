@@ -8,20 +8,60 @@
 static const size_t reader_bytes = (size_t)1 << 30;
 static const size_t scratch_bytes = (size_t)512 << 20;
 
-static int bench_numbers(const char *name, const char *text,
-                         const char *standard, int32_t least,
-                         int32_t out[max_sizes], int32_t *n)
+struct bench_list {
+    int32_t items[max_sizes]; /* [n] */
+    int32_t n;
+};
+
+/* What was asked for: each row is one of each list. */
+struct bench_plan {
+    struct bench_list prompts, answers, depths, threads;
+};
+
+static int bench_numbers(const char *name, const char *text, int32_t least,
+                         struct bench_list *list)
 {
-    const char *from = text != NULL ? text : standard;
-    *n = parse_numbers(from, out, max_sizes);
-    bool is_good = *n >= 0 && *n <= max_sizes;
-    for (int32_t i = 0; is_good && i < *n; i++)
-        is_good = out[i] >= least;
+    int32_t n = parse_numbers(text, list->items, max_sizes);
+    bool is_good = n >= 0 && n <= max_sizes;
+    for (int32_t i = 0; is_good && i < n; i++)
+        is_good = list->items[i] >= least;
+    list->n = is_good ? n : 0;
     return is_good ? CODE_DONE
                    : fail(CODE_USAGE,
                           "--%s: expected up to %d numbers from %d, found "
                           "'%s'",
-                          name, (int)max_sizes, least, from);
+                          name, (int)max_sizes, least, text);
+}
+
+static const char *text_or(const char *text, const char *standard)
+{
+    return text != NULL ? text : standard;
+}
+
+static int bench_plan(const struct options *options, struct bench_plan *plan)
+{
+    char cpus[16];
+    snprintf(cpus, sizeof cpus, "%d", machine_cpus());
+    int code =
+        bench_numbers("prompt-sizes", text_or(options->prompt_sizes, "512"), 1,
+                      &plan->prompts);
+    if (code == CODE_DONE)
+        code =
+            bench_numbers("answer-sizes", text_or(options->answer_sizes, "128"),
+                          1, &plan->answers);
+    if (code == CODE_DONE)
+        code = bench_numbers("depths", text_or(options->depths, "0"), 0,
+                             &plan->depths);
+    if (code == CODE_DONE)
+        code = bench_numbers("threads", text_or(options->thread_counts, cpus),
+                             1, &plan->threads);
+    if (!options->wants_machine || options->thread_counts != NULL)
+        return code;
+    for (plan->threads.n = 0;
+         plan->threads.n < machine_cpus() && plan->threads.n < max_sizes;
+         plan->threads.n++)
+        plan->threads.items[plan->threads.n] = plan->threads.n + 1;
+    return code;
 }
 
 /* The name of what --backend asks for: AUTO takes the last one available. */
@@ -38,7 +78,7 @@ static const char *backend_name(moe_backend wanted)
 
 /* Fills the limits for each number of threads: over the model's file, or over
  * memory if there is none. */
-static int bench_limits(struct bench *bench, const int32_t *threads, int32_t n)
+static int bench_limits(struct bench *bench, const struct bench_list *threads)
 {
     size_t bytes = 0;
     const void *data = NULL;
@@ -55,10 +95,11 @@ static int bench_limits(struct bench *bench, const int32_t *threads, int32_t n)
         return fail(CODE_NO_ROOM, "no memory for the reader: %s",
                     show_bytes(bytes));
     size_t used = bytes < reader_bytes ? bytes : reader_bytes;
-    for (int32_t i = 0; i < n && !interrupt_seen(); i++) {
-        bench->limits[i] = (struct bench_limit){
-            threads[i], machine_read_rate(data, used, threads[i]),
-            machine_mac_rate(bench->backend, threads[i])};
+    for (int32_t i = 0; i < threads->n && !interrupt_seen(); i++) {
+        int32_t n = threads->items[i];
+        bench->limits[i] =
+            (struct bench_limit){n, machine_read_rate(data, used, n),
+                                 machine_mac_rate(bench->backend, n)};
         bench->n_limits = i + 1;
     }
     bench->source_bytes = used;
@@ -214,16 +255,16 @@ static int bench_rows(struct bench *bench, struct session *session,
     return code;
 }
 
-static void plan_rows(struct bench *bench, bool is_prompt, const int32_t *sizes,
-                      int32_t n_sizes, const int32_t *depths, int32_t n_depths,
+static void plan_rows(struct bench *bench, const struct bench_list *sizes,
+                      const struct bench_list *depths, bool is_prompt,
                       int32_t n_threads)
 {
-    for (int32_t d = 0; d < n_depths; d++) {
-        for (int32_t i = 0; i < n_sizes && bench->n_rows < max_rows; i++) {
+    for (int32_t d = 0; d < depths->n; d++) {
+        for (int32_t i = 0; i < sizes->n && bench->n_rows < max_rows; i++) {
             struct bench_row *row = &bench->rows[bench->n_rows++];
             *row = (struct bench_row){.is_prompt = is_prompt,
-                                      .n = sizes[i],
-                                      .depth = depths[d],
+                                      .n = sizes->items[i],
+                                      .depth = depths->items[d],
                                       .n_threads = n_threads};
             int n = snprintf(row->name, sizeof row->name, "%s%d",
                              is_prompt ? "pp" : "tg", row->n);
@@ -244,38 +285,29 @@ static void drop_empty_rows(struct bench *bench)
     bench->n_rows = n;
 }
 
-static int bench_model(struct bench *bench, const int32_t *threads, int32_t n)
+static int bench_model(struct bench *bench, const struct bench_plan *plan)
 {
     const struct options *options = bench->options;
-    int32_t prompts[max_sizes], answers[max_sizes], depths[max_sizes];
-    int32_t n_prompts, n_answers, n_depths;
+    const struct bench_list *threads = &plan->threads;
     struct session session = {0};
-    int code = bench_numbers("prompt-sizes", options->prompt_sizes, "512", 1,
-                             prompts, &n_prompts);
+    int code = session_open(&session, options, false);
     if (code == CODE_DONE)
-        code = bench_numbers("answer-sizes", options->answer_sizes, "128", 1,
-                             answers, &n_answers);
-    if (code == CODE_DONE)
-        code =
-            bench_numbers("depths", options->depths, "0", 0, depths, &n_depths);
-    if (code == CODE_DONE)
-        code = session_open(&session, options, false);
-    if (code == CODE_DONE)
-        code = bench_limits(bench, threads, n);
+        code = bench_limits(bench, threads);
     bench->session = &session;
-    for (int32_t t = 0; t < n; t++) {
-        plan_rows(bench, true, prompts, n_prompts, depths, n_depths,
-                  threads[t]);
-        plan_rows(bench, false, answers, n_answers, depths, n_depths,
-                  threads[t]);
+    bench->rows = must_alloc(max_rows, sizeof *bench->rows);
+    for (int32_t i = 0; i < threads->n; i++) {
+        int32_t n = threads->items[i];
+        plan_rows(bench, &plan->prompts, &plan->depths, true, n);
+        plan_rows(bench, &plan->answers, &plan->depths, false, n);
     }
-    for (int32_t t = 0; t < n && code == CODE_DONE; t++)
-        code = bench_rows(bench, &session, threads[t]);
+    for (int32_t i = 0; i < threads->n && code == CODE_DONE; i++)
+        code = bench_rows(bench, &session, threads->items[i]);
     drop_empty_rows(bench);
     if (code == CODE_DONE && options->compare != NULL)
         code = bench_compare(bench, options->compare);
     if (code == CODE_DONE || bench->n_rows > 0)
         bench_print(bench);
+    free(bench->rows);
     session_close(&session);
     return code;
 }
@@ -283,32 +315,20 @@ static int bench_model(struct bench *bench, const int32_t *threads, int32_t n)
 int bench_run(struct options *options)
 {
     struct bench bench = {.options = options};
-    int32_t threads[max_sizes];
-    int32_t n_threads;
-    char standard[16];
+    struct bench_plan plan;
     if (!options->wants_machine && options->n_args == 0)
         return fail(CODE_USAGE, "MODEL is missing: moe bench MODEL, or moe "
                                 "bench --machine");
     if (options->n_repeats < 1)
         return fail(CODE_USAGE, "--repeats: expected 1 or more, found 0");
     bench.backend = backend_name(options->context.backend);
-    snprintf(standard, sizeof standard, "%d", machine_cpus());
-    int code = bench_numbers("threads", options->thread_counts, standard, 1,
-                             threads, &n_threads);
+    int code = bench_plan(options, &plan);
     if (code != CODE_DONE)
         return code;
-    if (options->wants_machine && options->thread_counts == NULL)
-        for (n_threads = 0; n_threads < machine_cpus() && n_threads < max_sizes;
-             n_threads++)
-            threads[n_threads] = n_threads + 1;
-    if (options->wants_machine) {
-        code = bench_limits(&bench, threads, n_threads);
-        if (code == CODE_DONE)
-            bench_print(&bench);
-        return code;
-    }
-    bench.rows = must_alloc(max_rows, sizeof *bench.rows);
-    code = bench_model(&bench, threads, n_threads);
-    free(bench.rows);
+    if (!options->wants_machine)
+        return bench_model(&bench, &plan);
+    code = bench_limits(&bench, &plan.threads);
+    if (code == CODE_DONE)
+        bench_print(&bench);
     return code;
 }

@@ -74,6 +74,7 @@ struct options {
     bool wants_count;
     bool is_decode;
     bool is_last;
+    bool ignores_end;
     bool wants_sha256;
     bool wants_tensors;
     bool wants_machine;

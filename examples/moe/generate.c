@@ -108,7 +108,7 @@ static bool generate_token(struct generation *generation,
     moe_token_describe(session->model, token, &info);
     if (generation->ids.n == 0)
         generation->first_token_seconds = seconds_now() - generation->start;
-    if (info.is_end)
+    if (info.is_end && !session->options->ignores_end)
         return true;
     moe_sampler_accept(generation->sampler, token);
     ids_put(&generation->ids, token);

@@ -86,8 +86,8 @@ static int logits_evaluate(struct session *session, const moe_token *ids,
     params.logits = options->is_last ? MOE_LOGITS_LAST : MOE_LOGITS_ALL;
     if (params.n_ctx == 0)
         params.n_ctx = n;
-    if (params.n_batch == 0) /* in one go, up to what a step may hold */
-        params.n_batch = n < 1 << 16 ? n : 1 << 16;
+    if (params.n_batch == 0) /* in one go, but steps that ^C can stop */
+        params.n_batch = n < 4096 ? n : 4096;
     int code = session_context(session, &params);
     if (code != CODE_DONE)
         return code;

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 enum { max_threads = 256 };
-static const double least_seconds = 0.25; /* of all rounds together */
+static const double least_seconds = 0.5; /* of all rounds together */
 
 /* Rounds of one loop in several threads that start together. */
 struct race {

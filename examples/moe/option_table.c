@@ -34,6 +34,8 @@ const struct option option_table[] = {
      "generate at most N tokens"},
     {TALKS, 0, "stop", "TEXT", OPTION_LIST, AT(stops),
      "end before this text (repeatable)"},
+    {TALKS, 0, "ignore-eos", NULL, OPTION_SWITCH, AT(ignores_end),
+     "go on where the model would end"},
     {RUN | TOKENIZE, 0, "specials", NULL, OPTION_SWITCH, AT(parses_control),
      "control tokens in the text become tokens"},
     /* how to choose */

@@ -7,22 +7,6 @@
     TEXT(MOE_VERSION_MAJOR)  \
     "." TEXT(MOE_VERSION_MINOR) "." TEXT(MOE_VERSION_PATCH)
 
-#if defined(__clang__)
-#define COMPILER "clang " __clang_version__
-#elif defined(__GNUC__)
-#define COMPILER "gcc " __VERSION__
-#else
-#define COMPILER "unknown"
-#endif
-
-#if defined(__x86_64__) || defined(_M_X64)
-#define ARCHITECTURE "x86-64"
-#elif defined(__aarch64__) || defined(_M_ARM64)
-#define ARCHITECTURE "arm64"
-#else
-#define ARCHITECTURE "other"
-#endif
-
 const char *moe_version(void)
 {
     return VERSION;
@@ -36,8 +20,8 @@ int32_t moe_abi_version(void)
 const char *moe_build_info(void)
 {
     return "{\"version\":\"" VERSION "\",\"abi\":" TEXT(MOE_ABI_VERSION)
-           ",\"compiler\":\"" COMPILER
-           "\",\"architecture\":\"" ARCHITECTURE "\"}";
+           ",\"compiler\":\"" MOE__COMPILER
+           "\",\"architecture\":\"" MOE__ARCHITECTURE "\"}";
 }
 
 const char *moe_status_name(moe_status status)

@@ -17,5 +17,5 @@ const struct moe__family *moe__family_find(struct moe__slice name)
 
 const char *moe__family_names(void)
 {
-    return MOE__FAMILIES(FAMILY_NAME) + 1;
+    return &(MOE__FAMILIES(FAMILY_NAME))[1]; /* without the first space */
 }

@@ -63,6 +63,23 @@
 #define MOE__TARGET_END
 #endif
 
+/* Names for moe_build_info. */
+#if defined(__clang__)
+#define MOE__COMPILER "clang " __clang_version__
+#elif defined(__GNUC__)
+#define MOE__COMPILER "gcc " __VERSION__
+#else
+#define MOE__COMPILER "unknown"
+#endif
+
+#if defined(__x86_64__) || defined(_M_X64)
+#define MOE__ARCHITECTURE "x86-64"
+#elif defined(__aarch64__) || defined(_M_ARM64)
+#define MOE__ARCHITECTURE "arm64"
+#else
+#define MOE__ARCHITECTURE "other"
+#endif
+
 #define MOE__COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 #endif

@@ -382,6 +382,23 @@ static bool pool_start_worker(struct moe__pool *pool)
     return is_started;
 }
 
+static bool pool_init_locks(struct moe__pool *pool)
+{
+    if (!moe__mutex_init(&pool->mutex))
+        return false;
+    if (!moe__cond_init(&pool->work))
+        goto destroy_mutex;
+    if (!moe__cond_init(&pool->done))
+        goto destroy_work;
+    return true;
+
+destroy_work:
+    moe__cond_destroy(&pool->work);
+destroy_mutex:
+    moe__mutex_destroy(&pool->mutex);
+    return false;
+}
+
 size_t moe__pool_bytes(int32_t n_threads)
 {
     const size_t n = (size_t)n_threads;
@@ -403,12 +420,10 @@ moe_status moe__pool_create(struct moe__mem *mem, int32_t n_threads,
     if (pool == NULL)
         return moe__fail(err, MOE_ERR_NO_MEMORY,
                          "no memory for a pool of %d threads", n_threads);
-    if (!moe__mutex_init(&pool->mutex))
-        goto free_pool;
-    if (!moe__cond_init(&pool->work))
-        goto destroy_mutex;
-    if (!moe__cond_init(&pool->done))
-        goto destroy_work;
+    if (!pool_init_locks(pool)) {
+        moe__mem_free(mem, pool, moe__pool_bytes(n_threads));
+        return moe__fail(err, MOE_ERR_THREAD, "the system gave no lock");
+    }
     pool->ranges = (struct pool_range *)(pool + 1);
     pool->workers = (struct pool_worker *)(pool->ranges + n_threads);
     pool->mem = mem;
@@ -428,14 +443,6 @@ moe_status moe__pool_create(struct moe__mem *mem, int32_t n_threads,
         }
     *out = pool;
     return MOE_OK;
-
-destroy_work:
-    moe__cond_destroy(&pool->work);
-destroy_mutex:
-    moe__mutex_destroy(&pool->mutex);
-free_pool:
-    moe__mem_free(mem, pool, moe__pool_bytes(n_threads));
-    return moe__fail(err, MOE_ERR_THREAD, "the system gave no lock");
 }
 
 void moe__pool_destroy(struct moe__pool *pool)

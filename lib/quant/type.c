@@ -2,15 +2,15 @@
 #include "quant/expand.h"
 
 #define WEIGHTS(type, elems, bytes, kind, mins, fn) \
-    [type] = {.name = #type + 5, .block_elems = elems, .block_bytes = bytes, \
+    [type] = {.name = &#type[5], .block_elems = elems, .block_bytes = bytes, \
               .operand = kind, .has_min = mins, .expand = fn}
 #define FLOATS(type, bytes)                                                 \
-    [type] = {.name = #type + 5, .block_elems = 1, .block_bytes = bytes,    \
+    [type] = {.name = &#type[5], .block_elems = 1, .block_bytes = bytes,    \
               .operand = MOE__OPERAND_F32}
 #define NUMBERS(type, bytes) \
-    [type] = {.name = #type + 5, .block_elems = 1, .block_bytes = bytes}
+    [type] = {.name = &#type[5], .block_elems = 1, .block_bytes = bytes}
 #define DECODED(type, elems, bytes, fn)                                  \
-    [type] = {.name = #type + 5, .block_elems = elems,                   \
+    [type] = {.name = &#type[5], .block_elems = elems,                   \
               .block_bytes = bytes, .decode = fn}
 #define A32 MOE__OPERAND_A32
 #define A256 MOE__OPERAND_A256

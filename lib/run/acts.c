@@ -57,10 +57,44 @@ struct moe__matmul moe__run_job(const struct moe__mat *mat,
     };
 }
 
+bool moe__step_is_stopped(const struct moe__step *step)
+{
+    return step->stop != NULL && *step->stop != 0;
+}
+
 void moe__step_run(const struct moe__step *step, moe__chunk_fn *fn, void *arg,
                    int32_t n_chunks)
 {
     moe__pool_run(step->engine->pool, fn, arg, n_chunks, step->stop);
+}
+
+struct moe__matmul moe__run_tokens(const struct moe__matmul *job,
+                                   struct moe__act *x, int32_t first,
+                                   int32_t n)
+{
+    struct moe__matmul part = *job;
+    part.n_tokens = n;
+    part.y += first * job->y_stride;
+    if (job->src != NULL) {
+        part.src += first;
+        return part;
+    }
+    *x = moe__act_from(job->x, first);
+    part.x = x;
+    return part;
+}
+
+void moe__step_multiply(const struct moe__step *step,
+                        const struct moe__matmul *job)
+{
+    int32_t n = job->n_tokens;
+    for (int32_t t = 0; t < n && !moe__step_is_stopped(step);
+         t += MOE__STEP_TOKENS) {
+        struct moe__act x;
+        struct moe__matmul part = moe__run_tokens(
+            job, &x, t, moe__min_i32(MOE__STEP_TOKENS, n - t));
+        step->engine->kern.matmul[job->w->type](&part);
+    }
 }
 
 /* A chunk should be worth some microseconds: 64 KiB of weights. */
@@ -68,7 +102,7 @@ void moe__step_run(const struct moe__step *step, moe__chunk_fn *fn, void *arg,
 #define CHUNK_ROWS 16 /* a multiple of what any kernel takes at once */
 
 struct matmul_phase {
-    const struct moe__engine *engine;
+    const struct moe__step *step;
     const struct moe__matmul *jobs;
     int32_t n_jobs;
     int32_t block_rows[MOE__MAX_JOBS];
@@ -86,13 +120,13 @@ static void matmul_chunk(void *arg, int32_t chunk, int32_t thread)
     int32_t block = phase->block_rows[j];
     job.row_begin = (chunk - phase->first_chunk[j]) * block;
     job.row_end = moe__min_i32(job.row_end, job.row_begin + block);
-    phase->engine->kern.matmul[job.w->type](&job);
+    moe__step_multiply(phase->step, &job);
 }
 
 void moe__step_matmul(const struct moe__step *step,
                       const struct moe__matmul *jobs, int32_t n_jobs)
 {
-    struct matmul_phase phase = {.engine = step->engine, .jobs = jobs,
+    struct matmul_phase phase = {.step = step, .jobs = jobs,
                                  .n_jobs = n_jobs};
     for (int32_t j = 0; j < n_jobs; j++) {
         uint64_t rows = CHUNK_BYTES / jobs[j].w->row_bytes;

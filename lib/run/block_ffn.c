@@ -43,21 +43,19 @@ static struct moe__mat mat_rows(const struct moe__mat *mat, int32_t row,
     return part;
 }
 
-/* y [n_tokens, MOE__FFN_ROWS] = part of gate or up times tokens of a group from
- * `first` on. */
+/* y [n_tokens, MOE__FFN_ROWS] = part of gate or up times the tokens of rows
+ * [first, first + n_tokens). */
 static void project_part(const struct ffn_phase *phase,
                          const struct moe__mat *part, int32_t first,
                          int32_t n_tokens, float *y)
 {
     const struct moe__engine *e = phase->step->engine;
-    struct moe__matmul job = moe__run_job(part, &e->in, y, n_tokens);
-    struct moe__act from = *job.x;
+    struct moe__matmul job = moe__run_job(part, &e->in, y, 0);
+    struct moe__act x;
+    job.src = phase->src;
+    job.y_stride = 0; /* y is the first row, whatever `first` is */
+    job = moe__run_tokens(&job, &x, first, n_tokens);
     job.y_stride = MOE__FFN_ROWS;
-    if (phase->src != NULL)
-        job.src = phase->src + first;
-    else
-        from = moe__act_from(job.x, first);
-    job.x = &from;
     e->kern.matmul[part->type](&job);
 }
 
@@ -77,8 +75,10 @@ static void gate_up_chunk(void *arg, int32_t chunk, int32_t thread)
     enum moe__glu glu = e->net->family->glu;
 
     int32_t end = group->first + group->n;
-    for (int32_t t = group->first; t < end; t += MOE__FFN_TOKENS) {
-        int32_t n_tokens = moe__min_i32(MOE__FFN_TOKENS, end - t);
+    for (int32_t t = group->first; t < end; t += MOE__STEP_TOKENS) {
+        if (moe__step_is_stopped(phase->step))
+            return;
+        int32_t n_tokens = moe__min_i32(MOE__STEP_TOKENS, end - t);
         project_part(phase, &gate, t, n_tokens, lane->gate);
         project_part(phase, &up, t, n_tokens, lane->up);
         for (int32_t i = 0; i < n_tokens; i++) {
@@ -105,7 +105,7 @@ static void down_chunk(void *arg, int32_t chunk, int32_t thread)
     job.row_begin = (chunk - e->group_chunk[g]) * phase->block_rows;
     job.row_end = moe__min_i32(down->n_rows,
                                job.row_begin + phase->block_rows);
-    e->kern.matmul[down->type](&job);
+    moe__step_multiply(phase->step, &job);
 }
 
 void moe__ffn_groups(const struct moe__step *step, const int32_t *src)

@@ -61,7 +61,7 @@ void moe__block_moe(const struct moe__step *step)
     struct moe__engine *e = step->engine;
     void *arg = (void *)(uintptr_t)step;
     moe__step_run(step, route_one_token, arg, step->n);
-    if (step->stop != NULL && *step->stop)
+    if (moe__step_is_stopped(step))
         return; /* skipped tokens have no route */
     moe__route_group(e, step->layer, step->n);
     count_experts(step);

@@ -78,7 +78,7 @@ static void carve_lanes(struct moe__engine *e, struct carver *c)
     size_t n_q = (size_t)(net->n_heads / net->n_kv_heads);
     size_t n_spans = (size_t)moe__ceil_div(e->params.n_ctx, MOE__SPAN) + 1;
     size_t width = (size_t)moe__max_i32(net->d_model, net->q_width);
-    size_t part = (size_t)MOE__FFN_TOKENS * MOE__FFN_ROWS;
+    size_t part = (size_t)MOE__STEP_TOKENS * MOE__FFN_ROWS;
     e->lanes = carve(c, (size_t)e->params.n_threads, sizeof *e->lanes);
     for (int32_t t = 0; t < e->params.n_threads; t++) {
         struct moe__lane lane = {

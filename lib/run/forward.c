@@ -57,11 +57,6 @@ static void run_head(const struct moe__step *step)
         moe__step_run(step, cap_row, arg, n_rows);
 }
 
-static bool step_is_stopped(const struct moe__step *step)
-{
-    return step->stop != NULL && *step->stop != 0;
-}
-
 bool moe__engine_step(struct moe__engine *engine, const moe_token *tokens,
                       int32_t n, int32_t pos, const _Atomic int32_t *stop)
 {
@@ -69,7 +64,7 @@ bool moe__engine_step(struct moe__engine *engine, const moe_token *tokens,
     struct moe__step step = {.engine = engine, .tokens = tokens, .n = n,
                              .pos = pos, .stop = stop};
     moe__step_run(&step, embed_token, &step, n);
-    for (int32_t i = 0; i < net->n_layers && !step_is_stopped(&step); i++) {
+    for (int32_t i = 0; i < net->n_layers && !moe__step_is_stopped(&step); i++) {
         step.layer = &net->layers[i];
         step.i_layer = i;
         moe__block_attn(&step);
@@ -78,8 +73,8 @@ bool moe__engine_step(struct moe__engine *engine, const moe_token *tokens,
         else
             moe__block_ffn(&step);
     }
-    if (!step_is_stopped(&step))
+    if (!moe__step_is_stopped(&step))
         run_head(&step);
     moe__pool_rest(engine->pool);
-    return !step_is_stopped(&step);
+    return !moe__step_is_stopped(&step);
 }

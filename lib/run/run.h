@@ -52,7 +52,7 @@ struct moe__group {
 /* Scratch of one thread. */
 struct moe__lane {
     float *row;  /* [max(d_model, q_width)] a normalised row */
-    float *gate; /* [FFN_TOKENS, FFN_ROWS] see block_ffn.c */
+    float *gate; /* [STEP_TOKENS, FFN_ROWS] see block_ffn.c */
     float *up;
     float *attn_max; /* [n_spans, n_q] partial results of attention */
     float *attn_sum;
@@ -127,6 +127,9 @@ struct moe__step {
     const _Atomic int32_t *stop;
 };
 
+/* Whether the step has been cancelled: asked between pieces of work that take
+ * some milliseconds. */
+bool moe__step_is_stopped(const struct moe__step *step);
 /* Runs fn for chunks [0, n); arg is passed on. */
 void moe__step_run(const struct moe__step *step, moe__chunk_fn *fn, void *arg,
                    int32_t n_chunks);
@@ -135,6 +138,14 @@ void moe__step_run(const struct moe__step *step, moe__chunk_fn *fn, void *arg,
 void moe__step_matmul(const struct moe__step *step,
                       const struct moe__matmul *jobs, int32_t n_jobs);
 
+/* A product in pieces of MOE__STEP_TOKENS, until the step is stopped. */
+void moe__step_multiply(const struct moe__step *step,
+                        const struct moe__matmul *job);
+
+/* The part of a job for n tokens from `first` on; *x is its memory. */
+struct moe__matmul moe__run_tokens(const struct moe__matmul *job,
+                                   struct moe__act *x, int32_t first,
+                                   int32_t n);
 /* y [n, mat->n_rows] = rows of acts times mat, as a job. */
 struct moe__matmul moe__run_job(const struct moe__mat *mat,
                                 const struct moe__acts *acts, float *y,
@@ -174,7 +185,8 @@ void moe__block_attn(const struct moe__step *step);
 void moe__block_ffn(const struct moe__step *step);
 void moe__block_moe(const struct moe__step *step);
 
-#define MOE__FFN_TOKENS 32
+/* Tokens and rows that one piece of work multiplies at most. */
+#define MOE__STEP_TOKENS 32
 #define MOE__FFN_ROWS 256
 
 #endif

@@ -35,6 +35,26 @@ def one_command_builds_the_library_into_a_program():
         check_hello(program)
 
 
+def the_readme_tells_the_truth():
+    """Its program compiles and runs, its commands are the ones tested here."""
+    readme = (tap.ROOT / 'README.md').read_text(encoding='utf-8')
+    for command in (ONE_COMMAND, 'sh examples/quickstart.sh',
+                    'sh tests/run.sh'):
+        assert command in readme, command
+    program = readme.split('```c\n')[1].split('```')[0]
+    with tempfile.TemporaryDirectory() as folder:
+        source, binary = Path(folder) / 'readme.c', Path(folder) / 'readme'
+        source.write_text(program, encoding='utf-8')
+        result = tap.run(
+            [os.environ.get('CC', 'cc'), '-std=c11', '-Wall', '-Wextra',
+             '-Werror', '-Iinclude', source, BUILD / 'lib' / 'libmoe.a',
+             '-lm', '-lpthread', '-o', binary])
+        assert result.returncode == 0, result.stdout
+        result = tap.run([binary, TINY, 'Once upon a time'])
+        assert result.returncode == 0 and len(result.stdout) > 80, (
+            result.stdout)
+
+
 def an_installed_library_is_found_by_pkg_config():
     for name in 'pkg-config', 'meson':
         if not shutil.which(name):
@@ -83,6 +103,7 @@ def examples_are_short():
 if __name__ == '__main__':
     tap.main([(test.__name__, test) for test in (
         one_command_builds_the_library_into_a_program,
+        the_readme_tells_the_truth,
         an_installed_library_is_found_by_pkg_config,
         quickstart_tells_two_stories,
         examples_are_short,

@@ -8,6 +8,7 @@ import re
 import select
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -385,7 +386,8 @@ def interrupt_in_chat_returns_to_the_prompt():
     chatter = ['chat', 'tiny', '--color', 'never', '--ignore-eos',
                '-c', 200000, '--temp', 0]
     code, shown = type_into(chatter, [
-        ('> ', b'Hello!\n'), ('story', b'\3'), ('(stopped)\r\n> ', b'/stats\n'),
+        ('> ', b'Hello!\n'), ('story', b'\3'),
+        ('(stopped)\r\n> ', b'/stats\n'),
         ('1 questions', b''), ('> ', b'\3'), ('leaves)\r\n> ', b'\4')])
     assert code == 0, (code, shown)
     code, shown = type_into(chatter, [('> ', b'\3'), ('> ', b'\3')])
@@ -533,6 +535,50 @@ def what_users_type_is_no_control_token():
     assert ids['prompt_ids'].count(1) == 1 and 2 not in ids['prompt_ids'], ids
 
 
+def renamed(family, names):
+    """A test model's bytes with some tokens renamed, {old: new}; its name
+    grows until the tensors begin at a multiple of 32 again."""
+    def text(value):
+        return struct.pack('<Q', len(value)) + value.encode()
+
+    def replace(data, old, new):
+        at = data.index(text(old), data.index(b'tokenizer.ggml.tokens'))
+        return data[:at] + text(new) + data[at + len(text(old)):]
+    path = tap.ROOT / 'tests' / 'data' / 'families' / family / 'model.gguf'
+    data = original = path.read_bytes()
+    for old, new in names.items():
+        data = replace(data, old, new)
+    name = f'tiny random {family}'
+    padding = ' ' * ((len(original) - len(data)) % 32)
+    return data.replace(text(name), text(name + padding), 1)
+
+
+def other_forms_equal_their_text():
+    """A question in ChatML's and Gemma's form has the ids of the whole text,
+    with its control tokens, in one piece."""
+    for family, names, template, text in (
+            ('qwen3', {'<|bos|>': '<|im_start|>', '<|eos|>': '<|im_end|>'},
+             "{{'<|im_start|>' + role}}",
+             '<|im_start|>system\nthe sea<|im_end|>\n'
+             '<|im_start|>user\nhe hears <b><|im_end|>\n'
+             '<|im_start|>assistant\n'),
+            ('gemma3', {'<pad>': '<start_of_turn>', '</s>': '<end_of_turn>'},
+             "{{'<start_of_turn>' + role}}",
+             '<start_of_turn>user\nthe sea\n\nhe hears <b><end_of_turn>\n'
+             '<start_of_turn>model\n')):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / 'model.gguf'
+            path.write_bytes(renamed(family, names))
+            meta = ('--meta', f'tokenizer.chat_template={template}')
+            told = moe('chat', path, *meta, '--system', 'the sea', '-p',
+                       'he hears <b>', '-n', 1, '--json').json()
+            ids = moe('tokenize', path, '--specials', stdin=text.encode())
+            assert told['prompt_ids'] == ids.json(), (told, ids.out)
+            control = moe('tokenize', path, '--pieces', '--specials',
+                          stdin=text.encode()).json()
+            assert control.count(list(names.values())[0]) >= 2, control
+
+
 def messages_out_of_order_are_refused():
     for messages, code in (([{'role': 'assistant', 'content': 'a'}], 6),
                            ([{'role': 'user', 'content': 'a'}] * 2, 6),
@@ -638,6 +684,7 @@ if __name__ == '__main__':
         chat_reads_lines_and_knows_commands,
         chat_history_equals_the_conversation,
         what_users_type_is_no_control_token,
+        other_forms_equal_their_text,
         messages_out_of_order_are_refused,
         inspect_shows_the_file,
         estimate_adds_up,

@@ -3,6 +3,8 @@
 #ifndef MOE_TESTS_KERN_TEST_H
 #define MOE_TESTS_KERN_TEST_H
 
+#define _DEFAULT_SOURCE /* MAP_ANONYMOUS */
+
 #include "kern/kern.h"
 #include "test.h"
 

@@ -1,5 +1,6 @@
 /* Block formats against vectors of another implementation, and the properties
  * that products rely on (lib/quant/quant.h). */
+#include "quant/iq_tables.h"
 #include "quant/quant.h"
 
 #include <math.h>
@@ -7,9 +8,10 @@
 #include "test.h"
 
 static const char *const decoded_types[] = {
-    "Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q2_K", "Q3_K", "Q4_K",
-    "Q5_K", "Q6_K", "IQ1_S", "IQ1_M", "IQ2_XXS", "IQ2_XS", "IQ2_S",
-    "IQ3_XXS", "IQ3_S", "IQ4_NL", "IQ4_XS", "TQ1_0", "TQ2_0", "BF16",
+    "Q4_0",    "Q4_1",   "Q5_0",  "Q5_1",    "Q8_0",  "Q2_K",
+    "Q3_K",    "Q4_K",   "Q5_K",  "Q6_K",    "IQ1_S", "IQ1_M",
+    "IQ2_XXS", "IQ2_XS", "IQ2_S", "IQ3_XXS", "IQ3_S", "IQ4_NL",
+    "IQ4_XS",  "TQ1_0",  "TQ2_0", "BF16",
 };
 
 static int32_t type_named(const char *name)
@@ -38,7 +40,8 @@ static int check_vectors(const char *(*find)(const char *), const char *dir)
         if (packed != NULL && want != NULL && type >= 0) {
             float *got = malloc(n_bytes);
             CHECK(moe__row_bytes(type, n_bytes / 4, &row_bytes) &&
-                  row_bytes == n_packed, "%s", name);
+                      row_bytes == n_packed,
+                  "%s", name);
             moe__decode(type, got, packed, n_bytes / 4);
             CHECK(memcmp(got, want, n_bytes) == 0, "%s", name);
             free(got);
@@ -69,23 +72,23 @@ static void the_table_has_the_formats_sizes(void)
         const char *name;
         int32_t id, elems, bytes;
     } rows[] = {
-        {"F32", 0, 1, 4},        {"F16", 1, 1, 2},
-        {"Q4_0", 2, 32, 18},     {"Q4_1", 3, 32, 20},
-        {"Q5_0", 6, 32, 22},     {"Q5_1", 7, 32, 24},
-        {"Q8_0", 8, 32, 34},     {"Q8_1", 9, 32, 36},
-        {"Q2_K", 10, 256, 84},   {"Q3_K", 11, 256, 110},
-        {"Q4_K", 12, 256, 144},  {"Q5_K", 13, 256, 176},
-        {"Q6_K", 14, 256, 210},  {"Q8_K", 15, 256, 292},
+        {"F32", 0, 1, 4},         {"F16", 1, 1, 2},
+        {"Q4_0", 2, 32, 18},      {"Q4_1", 3, 32, 20},
+        {"Q5_0", 6, 32, 22},      {"Q5_1", 7, 32, 24},
+        {"Q8_0", 8, 32, 34},      {"Q8_1", 9, 32, 36},
+        {"Q2_K", 10, 256, 84},    {"Q3_K", 11, 256, 110},
+        {"Q4_K", 12, 256, 144},   {"Q5_K", 13, 256, 176},
+        {"Q6_K", 14, 256, 210},   {"Q8_K", 15, 256, 292},
         {"IQ2_XXS", 16, 256, 66}, {"IQ2_XS", 17, 256, 74},
         {"IQ3_XXS", 18, 256, 98}, {"IQ1_S", 19, 256, 50},
-        {"IQ4_NL", 20, 32, 18},  {"IQ3_S", 21, 256, 110},
-        {"IQ2_S", 22, 256, 82},  {"IQ4_XS", 23, 256, 136},
-        {"I8", 24, 1, 1},        {"I16", 25, 1, 2},
-        {"I32", 26, 1, 4},       {"I64", 27, 1, 8},
-        {"F64", 28, 1, 8},       {"IQ1_M", 29, 256, 56},
-        {"BF16", 30, 1, 2},      {"TQ1_0", 34, 256, 54},
-        {"TQ2_0", 35, 256, 66},  {"MXFP4", 39, 32, 17},
-        {"NVFP4", 40, 64, 36},   {"Q1_0", 41, 128, 18},
+        {"IQ4_NL", 20, 32, 18},   {"IQ3_S", 21, 256, 110},
+        {"IQ2_S", 22, 256, 82},   {"IQ4_XS", 23, 256, 136},
+        {"I8", 24, 1, 1},         {"I16", 25, 1, 2},
+        {"I32", 26, 1, 4},        {"I64", 27, 1, 8},
+        {"F64", 28, 1, 8},        {"IQ1_M", 29, 256, 56},
+        {"BF16", 30, 1, 2},       {"TQ1_0", 34, 256, 54},
+        {"TQ2_0", 35, 256, 66},   {"MXFP4", 39, 32, 17},
+        {"NVFP4", 40, 64, 36},    {"Q1_0", 41, 128, 18},
         {"Q2_0", 42, 64, 18},
     };
     int32_t n_types = 0;
@@ -97,7 +100,8 @@ static void the_table_has_the_formats_sizes(void)
         REQUIRE(info != NULL && strcmp(info->name, rows[i].name) == 0, "%s",
                 rows[i].name);
         CHECK(info->block_elems == rows[i].elems &&
-              info->block_bytes == rows[i].bytes, "%s", rows[i].name);
+                  info->block_bytes == rows[i].bytes,
+              "%s", rows[i].name);
     }
 }
 
@@ -122,11 +126,12 @@ static void codes_decode_with_one_rounding(void)
             moe__decode(t, x, block, (size_t)info->block_elems);
             bool is_finite = fabsf(codes.d) < 1e30f && isfinite(codes.dmin);
             for (int32_t i = 0; i < info->block_elems && is_finite; i++) {
-                double product = (double)codes.d * codes.scale[i / 16] *
-                                 codes.q[i];
+                double product =
+                    (double)codes.d * codes.scale[i / 16] * codes.q[i];
                 double min = (double)codes.dmin * codes.min[i / 16];
                 CHECK((double)(float)product == product &&
-                      (double)(float)min == min, "%s", info->name);
+                          (double)(float)min == min,
+                      "%s", info->name);
                 CHECK(x[i] == (float)(product - min), "%s", info->name);
             }
             if (!info->has_min)
@@ -165,8 +170,8 @@ static void nvfp4_has_every_scale(void)
             block[g] = (uint8_t)s;
         memset(block + 4, 0x72, 32); /* low: 1.0, high: 6.0 */
         moe__decode(MOE__NVFP4, x, block, 64);
-        double scale = s >> 3 ? ldexp(8 + (s & 7), (s >> 3) - 10)
-                              : ldexp(s & 7, -9);
+        double scale =
+            s >> 3 ? ldexp(8 + (s & 7), (s >> 3) - 10) : ldexp(s & 7, -9);
         if (s == 127)
             scale = 0;
         CHECK((double)x[0] == scale && (double)x[8] == scale * 6, "%d: %g", s,
@@ -199,11 +204,49 @@ static void rows_are_whole_blocks_and_do_not_overflow(void)
     CHECK(moe__row_bytes(MOE__Q4_K, 512, &bytes) && bytes == 288);
 }
 
+/* Every entry of every book: FNV-1a, 64 bits, over the values as the package
+ * gguf unpacks them (tests/tools/make_iq_tables.py --hashes). */
+static void every_book_entry_is_the_formats(void)
+{
+    static const struct {
+        const char *name;
+        const uint16_t *book; /* [n] */
+        const int8_t *values;
+        int32_t n, bits, move; /* move: what IQ1 adds to eight times a value */
+        uint64_t want;
+    } rows[] = {
+        {"iq1", moe__quant_iq1_book, moe__quant_iq1_up_values, 2048, 2, 1,
+         0x6703ed863501ae2eu},
+        {"iq2_xxs", moe__quant_iq2_xxs_book, moe__quant_iq2_values, 256, 2, 0,
+         0xbb4ee025b5ac6e8eu},
+        {"iq2_xs", moe__quant_iq2_xs_book, moe__quant_iq2_values, 512, 2, 0,
+         0xc9b1ee61e79909bdu},
+        {"iq2_s", moe__quant_iq2_s_book, moe__quant_iq2_values, 1024, 2, 0,
+         0x123edd38a3b62b90u},
+        {"iq3_xxs", moe__quant_iq3_xxs_book, moe__quant_iq3_xxs_values, 256, 3,
+         0, 0xdfa5dc83d6a155d5u},
+        {"iq3_s", moe__quant_iq3_s_book, moe__quant_iq3_s_values, 512, 3, 0,
+         0xfa37020c25b44829u},
+    };
+    for (size_t r = 0; r < MOE__COUNT(rows); r++) {
+        uint64_t hash = 0xcbf29ce484222325u;
+        int32_t bits = rows[r].bits, mask = (1 << bits) - 1;
+        for (int32_t i = 0; i < rows[r].n; i++)
+            for (int32_t k = 0; k < (bits == 2 ? 8 : 4); k++) {
+                int32_t v = rows[r].values[rows[r].book[i] >> bits * k & mask];
+                v = rows[r].move ? (v - rows[r].move) / 8 : v;
+                hash = (hash ^ (uint8_t)v) * 0x100000001b3u;
+            }
+        CHECK(hash == rows[r].want, "%s", rows[r].name);
+    }
+}
+
 static const struct test tests[] = {
     {"decoding_equals_gguf_py", decoding_equals_gguf_py},
     {"decoding_equals_gguf_py_on_all_vectors",
      decoding_equals_gguf_py_on_all_vectors},
     {"the_table_has_the_formats_sizes", the_table_has_the_formats_sizes},
+    {"every_book_entry_is_the_formats", every_book_entry_is_the_formats},
     {"codes_decode_with_one_rounding", codes_decode_with_one_rounding},
     {"mxfp4_has_every_exponent", mxfp4_has_every_exponent},
     {"nvfp4_has_every_scale", nvfp4_has_every_scale},

@@ -1,11 +1,14 @@
 /* avx2_mat32.c: the types with 32-blocks, AVX2: Q4_0, Q4_1, Q5_0, Q5_1, Q8_0,
  * IQ4_NL, MXFP4.
  *
- * vpmaddubsw adds two products u8 * s8 into an int16 and saturates; activations
- * are at most 127.  Codes of 5 bits stay unsigned, a pair is at most
- * 2 * 31 * 127 = 7874, and their offset leaves through the sum of activations:
- * sum (q' - o) a = sum q' a - o sum a.  Signed codes w are multiplied as |w|
- * times a with the sign of w: at most 2 * 128 * 127 = 32512. */
+ * Two blocks go together, one in each lane: first their elements 0 .. 15, then
+ * 16 .. 31, which is how nibbles come out.  vpmaddubsw adds two products
+ * u8 * s8 into an int16 and saturates; activations are at most 127.  Codes of 5
+ * bits are unsigned, q' = q + offset: two pairs are at most 4 * 31 * 127 =
+ * 15748 and are added as int16; the offset leaves through the sum of
+ * activations, sum (q' - o) a = sum q' a - o sum a.  Signed codes w are
+ * multiplied as |w| times a with the sign of w: a pair is at most
+ * 2 * 128 * 127 = 32512. */
 #include "kern/fill.h"
 
 #if MOE__HAS_AVX2
@@ -13,149 +16,241 @@
 
 MOE__TARGET_BEGIN("avx2,fma,f16c")
 
-/* The 32 codes of a block, one in a byte. */
-typedef __m256i codes32_fn(const uint8_t *block);
+/* Halves of two blocks: elements 0 .. 15 and 16 .. 31, a block in a lane. */
+struct halves32 {
+    __m256i first;
+    __m256i second;
+};
+
+typedef struct halves32 codes32_fn(const uint8_t *a, const uint8_t *b);
 
 struct type32 {
     codes32_fn *codes;
     int32_t block_bytes;
     bool is_signed; /* the codes; else they are q + offset */
     int32_t offset;
-    int32_t m_at;   /* place of the f16 m, or 0: none */
-    bool is_e8m0;   /* d is one byte, the exponent of a power of two */
+    int32_t m_at; /* place of the f16 m, or 0: none */
+    bool is_e8m0; /* d is one byte, the exponent of a power of two */
 };
 
-/* 16 bytes of nibbles: low ones to the lower lane, high ones to the upper. */
-MOE__INLINE __m256i split_nibbles(const uint8_t *p)
+/* 16 bytes of each of two blocks. */
+MOE__INLINE __m256i load_16_each(const uint8_t *a, const uint8_t *b)
 {
-    __m128i low = _mm_loadu_si128((const __m128i *)(const void *)p);
-    __m256i both = _mm256_set_m128i(_mm_srli_epi16(low, 4), low);
-    return _mm256_and_si256(both, _mm256_set1_epi8(15));
+    return _mm256_loadu2_m128i((const __m128i *)(const void *)b,
+                               (const __m128i *)(const void *)a);
 }
 
-/* Bit i of a word to bit 4 of byte i. */
-MOE__INLINE __m256i spread_fifth_bits(const uint8_t *p)
+MOE__INLINE struct halves32 split_nibbles(const uint8_t *a, const uint8_t *b)
 {
-    const __m256i byte_of = _mm256_setr_epi64x(
-        0, 0x0101010101010101, 0x0202020202020202, 0x0303030303030303);
+    const __m256i low = _mm256_set1_epi8(15);
+    __m256i qs = load_16_each(a, b);
+    return (struct halves32){
+        _mm256_and_si256(qs, low),
+        _mm256_and_si256(_mm256_srli_epi16(qs, 4), low)};
+}
+
+/* Bits 0 .. 15 or 16 .. 31 of a word in each lane, which `pick` has brought
+ * there eight times a byte, to bit 4 of 16 bytes. */
+MOE__INLINE __m256i spread_bits(__m256i words, __m256i pick)
+{
     const __m256i bit_of = _mm256_set1_epi64x((int64_t)0x8040201008040201u);
-    __m256i word = _mm256_set1_epi32((int32_t)moe__load_u32(p));
-    __m256i bit = _mm256_and_si256(_mm256_shuffle_epi8(word, byte_of), bit_of);
-    return _mm256_and_si256(_mm256_cmpeq_epi8(bit, bit_of),
-                            _mm256_set1_epi8(16));
+    __m256i bits = _mm256_shuffle_epi8(words, pick);
+    bits = _mm256_cmpeq_epi8(_mm256_and_si256(bits, bit_of), bit_of);
+    return _mm256_and_si256(bits, _mm256_set1_epi8(16));
+}
+
+/* Nibbles at p of both blocks, and their fifth bits in the word before. */
+MOE__INLINE struct halves32 split_5_bits(const uint8_t *a, const uint8_t *b)
+{
+    const int64_t ones = 0x0101010101010101;
+    struct halves32 low = split_nibbles(a + 4, b + 4);
+    __m256i words =
+        _mm256_set_m128i(_mm_set1_epi32((int32_t)moe__load_u32(b)),
+                         _mm_set1_epi32((int32_t)moe__load_u32(a)));
+    __m256i first = _mm256_setr_epi64x(0, ones, 0, ones);
+    __m256i second = _mm256_add_epi8(first, _mm256_set1_epi8(2));
+    return (struct halves32){
+        _mm256_or_si256(low.first, spread_bits(words, first)),
+        _mm256_or_si256(low.second, spread_bits(words, second))};
 }
 
 /* Values by their 4-bit index. */
-MOE__INLINE __m256i look_up_nibbles(__m128i values, const uint8_t *p)
+MOE__INLINE struct halves32 look_up_nibbles(__m128i values, const uint8_t *a,
+                                            const uint8_t *b)
 {
-    return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(values),
-                               split_nibbles(p));
+    const __m256i table = _mm256_broadcastsi128_si256(values);
+    struct halves32 index = split_nibbles(a, b);
+    return (struct halves32){_mm256_shuffle_epi8(table, index.first),
+                             _mm256_shuffle_epi8(table, index.second)};
 }
 
-MOE__INLINE __m256i codes_q4_0(const uint8_t *block)
+MOE__INLINE struct halves32 codes_q4_0(const uint8_t *a, const uint8_t *b)
 {
-    return split_nibbles(block + 2);
+    return split_nibbles(a + 2, b + 2);
 }
 
-MOE__INLINE __m256i codes_q4_1(const uint8_t *block)
+MOE__INLINE struct halves32 codes_q4_1(const uint8_t *a, const uint8_t *b)
 {
-    return split_nibbles(block + 4);
+    return split_nibbles(a + 4, b + 4);
 }
 
-MOE__INLINE __m256i codes_q5_0(const uint8_t *block)
+MOE__INLINE struct halves32 codes_q5_0(const uint8_t *a, const uint8_t *b)
 {
-    return _mm256_or_si256(split_nibbles(block + 6),
-                           spread_fifth_bits(block + 2));
+    return split_5_bits(a + 2, b + 2);
 }
 
-MOE__INLINE __m256i codes_q5_1(const uint8_t *block)
+MOE__INLINE struct halves32 codes_q5_1(const uint8_t *a, const uint8_t *b)
 {
-    return _mm256_or_si256(split_nibbles(block + 8),
-                           spread_fifth_bits(block + 4));
+    return split_5_bits(a + 4, b + 4);
 }
 
-MOE__INLINE __m256i codes_q8_0(const uint8_t *block)
+MOE__INLINE struct halves32 codes_q8_0(const uint8_t *a, const uint8_t *b)
 {
-    return avx2_load_bytes(block + 2);
+    return (struct halves32){load_16_each(a + 2, b + 2),
+                             load_16_each(a + 18, b + 18)};
 }
 
-MOE__INLINE __m256i codes_iq4_nl(const uint8_t *block)
+MOE__INLINE struct halves32 codes_iq4_nl(const uint8_t *a, const uint8_t *b)
 {
     return look_up_nibbles(_mm_setr_epi8(-127, -104, -83, -65, -49, -35, -22,
                                          -10, 1, 13, 25, 38, 53, 69, 89, 113),
-                           block + 2);
+                           a + 2, b + 2);
 }
 
-MOE__INLINE __m256i codes_mxfp4(const uint8_t *block)
+/* The values 0 1 2 3 4 6 8 12 and their negatives, plus 12. */
+MOE__INLINE struct halves32 codes_mxfp4(const uint8_t *a, const uint8_t *b)
 {
-    return look_up_nibbles(_mm_setr_epi8(0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2,
-                                         -3, -4, -6, -8, -12),
-                           block + 1);
+    return look_up_nibbles(_mm_setr_epi8(12, 13, 14, 15, 16, 18, 20, 24, 12, 11,
+                                         10, 9, 8, 6, 4, 0),
+                           a + 1, b + 1);
 }
 
-/* Eight partial sums of 32 products. */
-MOE__INLINE __m256i dot32(__m256i codes, __m256i q, bool is_signed)
+/* Four partial sums of the products of each block. */
+MOE__INLINE __m256i dot_halves(struct halves32 w, struct halves32 q,
+                               bool is_signed)
 {
-    __m256i pairs =
-        is_signed ? _mm256_maddubs_epi16(_mm256_abs_epi8(codes),
-                                         _mm256_sign_epi8(q, codes))
-                  : _mm256_maddubs_epi16(codes, q);
-    return _mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+    const __m256i one = _mm256_set1_epi16(1);
+    if (!is_signed)
+        return _mm256_madd_epi16(
+            _mm256_add_epi16(_mm256_maddubs_epi16(w.first, q.first),
+                             _mm256_maddubs_epi16(w.second, q.second)),
+            one);
+    __m256i first = _mm256_maddubs_epi16(_mm256_abs_epi8(w.first),
+                                         _mm256_sign_epi8(q.first, w.first));
+    __m256i second = _mm256_maddubs_epi16(
+        _mm256_abs_epi8(w.second), _mm256_sign_epi8(q.second, w.second));
+    return _mm256_add_epi32(_mm256_madd_epi16(first, one),
+                            _mm256_madd_epi16(second, one));
 }
 
-/* 2^(e - 128) of four blocks; subnormal for e = 0 and 1. */
-MOE__INLINE __m128 e8m0_halves4(const uint8_t *const block[4])
+/* 2^(e - 128) for eight bytes e; subnormal for e = 0 and 1. */
+MOE__INLINE __m256 e8m0_halves(__m128i bytes)
 {
-    __m128i e = _mm_setr_epi32(block[0][0], block[1][0], block[2][0],
-                               block[3][0]);
-    __m128i one = _mm_set1_epi32(1);
-    __m128i normal = _mm_slli_epi32(_mm_sub_epi32(e, one), 23);
-    __m128i subnormal = _mm_sllv_epi32(_mm_set1_epi32(0x200000), e);
-    return _mm_castsi128_ps(_mm_blendv_epi8(subnormal, normal,
-                                            _mm_cmpgt_epi32(e, one)));
+    const __m256i one = _mm256_set1_epi32(1);
+    __m256i e = _mm256_cvtepu8_epi32(bytes);
+    __m256i normal = _mm256_slli_epi32(_mm256_sub_epi32(e, one), 23);
+    __m256i subnormal = _mm256_sllv_epi32(_mm256_set1_epi32(0x200000), e);
+    return _mm256_castsi256_ps(_mm256_blendv_epi8(
+        subnormal, normal, _mm256_cmpgt_epi32(e, one)));
 }
 
-/* Block b of four rows: sum = fma(d d_x, isum, sum), and with a minimum -m
- * sum = fma(m d_x, sum of q, sum). */
-MOE__INLINE __m128 add_block32(__m128 sum, const struct avx2_group *group,
-                               int32_t b, struct type32 type)
+/* Scales d of block a of four rows, then of block b. */
+MOE__INLINE __m256 scales_of_pair(const uint8_t *const a[AVX2_ROWS],
+                                  const uint8_t *const b[AVX2_ROWS],
+                                  struct type32 type)
 {
-    const uint8_t *block[AVX2_ROWS];
+    if (!type.is_e8m0)
+        return _mm256_cvtph_ps(_mm_set_epi64x((int64_t)avx2_gather_u16(b, 0),
+                                              (int64_t)avx2_gather_u16(a, 0)));
+    return e8m0_halves(_mm_packus_epi16( /* the lower byte of each u16 */
+        _mm_and_si128(_mm_set_epi64x((int64_t)avx2_gather_u16(b, 0),
+                                     (int64_t)avx2_gather_u16(a, 0)),
+                      _mm_set1_epi16(255)),
+        _mm_setzero_si128()));
+}
+
+/* Blocks i and i + 1 of four rows, or i alone: for each
+ * sum = fma(d d_x, isum, sum), and with a minimum -m
+ * sum = fma(m d_x, sum of q, sum).  Activations are there up to a multiple of
+ * 256, rows are not. */
+MOE__INLINE __m128 add_pair32(__m128 sum, const struct avx2_group *group,
+                              int32_t i, bool is_alone, struct type32 type)
+{
+    const __m256i spread = _mm256_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1);
+    const uint8_t *a[AVX2_ROWS], *b[AVX2_ROWS];
     __m256i isum[AVX2_ROWS];
-    __m256i q = avx2_load_bytes(group->q + 32 * b);
-    __m128 d_x = _mm_set1_ps(group->scale[b]);
-    int32_t q_sum = group->sum[2 * b] + group->sum[2 * b + 1];
-    size_t at = (size_t)b * (size_t)type.block_bytes;
+    __m256i q0 = avx2_load_bytes(group->q + 32 * i);
+    __m256i q1 = avx2_load_bytes(group->q + 32 * i + 32);
+    struct halves32 q = {_mm256_permute2x128_si256(q0, q1, 0x20),
+                         _mm256_permute2x128_si256(q0, q1, 0x31)};
+    const size_t at = (size_t)i * (size_t)type.block_bytes;
     AVX2_UNROLL
     for (int32_t r = 0; r < AVX2_ROWS; r++) {
-        block[r] = group->row[r] + at;
-        avx2_prefetch(block[r], group->row_bytes - at, group->row_bytes,
-                      type.block_bytes);
-        isum[r] = dot32(type.codes(block[r]), q, type.is_signed);
+        avx2_prefetch(group, r, at);
+        if (type.block_bytes > 32)
+            avx2_prefetch(group, r, at + 64);
+        a[r] = group->row[r] + at;
+        b[r] = is_alone ? a[r] : a[r] + type.block_bytes;
+        isum[r] = dot_halves(type.codes(a[r], b[r]), q, type.is_signed);
     }
-    __m128i total = avx2_sum_lanes4(isum);
-    if (!type.is_signed && type.offset != 0)
-        total = _mm_sub_epi32(total, _mm_set1_epi32(type.offset * q_sum));
-    __m128 d = type.is_e8m0 ? e8m0_halves4(block) : avx2_halves4(block, 0);
-    sum = _mm_fmadd_ps(_mm_mul_ps(d, d_x), _mm_cvtepi32_ps(total), sum);
-    if (type.m_at == 0)
+    __m256i q_sum = _mm256_permutevar8x32_epi32(
+        _mm256_castsi128_si256(_mm_madd_epi16(
+            _mm_loadl_epi64((const __m128i *)(const void *)(group->sum +
+                                                            2 * i)),
+            _mm_set1_epi16(1))),
+        spread);
+    __m256 d_x = _mm256_permutevar8x32_ps(
+        _mm256_castsi256_ps(_mm256_castsi128_si256(_mm_loadl_epi64(
+            (const __m128i *)(const void *)(group->scale + i)))),
+        spread);
+    __m256i total = avx2_fold_rows(isum);
+    if (type.offset != 0)
+        total = _mm256_sub_epi32(
+            total,
+            _mm256_mullo_epi32(q_sum, _mm256_set1_epi32(type.offset)));
+    __m256 d = _mm256_mul_ps(scales_of_pair(a, b, type), d_x);
+    __m256 product = _mm256_cvtepi32_ps(total);
+    __m256 m = d_x, m_sum = _mm256_cvtepi32_ps(q_sum);
+    if (type.m_at != 0)
+        m = _mm256_mul_ps(
+            d_x, _mm256_cvtph_ps(_mm_set_epi64x(
+                     (int64_t)avx2_gather_u16(b, type.m_at),
+                     (int64_t)avx2_gather_u16(a, type.m_at))));
+    sum = _mm_fmadd_ps(_mm256_castps256_ps128(d),
+                       _mm256_castps256_ps128(product), sum);
+    if (type.m_at != 0)
+        sum = _mm_fmadd_ps(_mm256_castps256_ps128(m),
+                           _mm256_castps256_ps128(m_sum), sum);
+    if (is_alone)
         return sum;
-    return _mm_fmadd_ps(_mm_mul_ps(avx2_halves4(block, type.m_at), d_x),
-                        _mm_set1_ps((float)q_sum), sum);
+    sum = _mm_fmadd_ps(_mm256_extractf128_ps(d, 1),
+                       _mm256_extractf128_ps(product, 1), sum);
+    if (type.m_at != 0)
+        sum = _mm_fmadd_ps(_mm256_extractf128_ps(m, 1),
+                           _mm256_extractf128_ps(m_sum, 1), sum);
+    return sum;
 }
 
-#define TYPE32(name, ...)                                            \
-    static __m128 multiply_##name(const struct avx2_group *group)    \
-    {                                                                \
-        const struct type32 type = {codes_##name, __VA_ARGS__};      \
-        __m128 sum = _mm_setzero_ps();                               \
-        for (int32_t b = 0; b < group->n_cols / 32; b++)             \
-            sum = add_block32(sum, group, b, type);                  \
-        return sum;                                                  \
-    }                                                                \
-    static void avx2_matmul_##name(const struct moe__matmul *job)    \
-    {                                                                \
-        avx2_matmul(job, multiply_##name);                           \
+MOE__INLINE __m128 multiply_32(const struct avx2_group *group,
+                               struct type32 type)
+{
+    const int32_t n = group->n_cols / 32;
+    __m128 sum = _mm_setzero_ps();
+    int32_t i = 0;
+    for (; i + 2 <= n; i += 2)
+        sum = add_pair32(sum, group, i, false, type);
+    return i < n ? add_pair32(sum, group, i, true, type) : sum;
+}
+
+#define TYPE32(name, ...)                                         \
+    static __m128 multiply_##name(const struct avx2_group *group) \
+    {                                                             \
+        const struct type32 type = {codes_##name, __VA_ARGS__};   \
+        return multiply_32(group, type);                          \
+    }                                                             \
+    static void avx2_matmul_##name(const struct moe__matmul *job) \
+    {                                                             \
+        avx2_matmul(job, multiply_##name);                        \
     }
 
 TYPE32(q4_0, 18, .offset = 8)
@@ -164,7 +259,7 @@ TYPE32(q5_0, 22, .offset = 16)
 TYPE32(q5_1, 24, .m_at = 2)
 TYPE32(q8_0, 34, .is_signed = true)
 TYPE32(iq4_nl, 18, .is_signed = true)
-TYPE32(mxfp4, 17, .is_signed = true, .is_e8m0 = true)
+TYPE32(mxfp4, 17, .offset = 12, .is_e8m0 = true)
 
 MOE__TARGET_END
 

@@ -28,39 +28,57 @@ typedef __m128 avx2_group_fn(const struct avx2_group *group);
 
 MOE__TARGET_BEGIN("avx2,fma,f16c")
 
-/* Sums of the eight int32 of each of four registers; any order is exact. */
-MOE__INLINE __m128i avx2_sum_lanes4(const __m256i v[4])
+/* a0 + a2, b0 + b2, a1 + a3, b1 + b3 in each lane. */
+MOE__INLINE __m256i avx2_fold_pair(__m256i a, __m256i b)
 {
-    __m256i a = _mm256_hadd_epi32(v[0], v[1]);
-    __m256i b = _mm256_hadd_epi32(v[2], v[3]);
-    __m256i c = _mm256_hadd_epi32(a, b);
-    return _mm_add_epi32(_mm256_castsi256_si128(c),
-                         _mm256_extracti128_si256(c, 1));
+    return _mm256_add_epi32(_mm256_unpacklo_epi32(a, b),
+                            _mm256_unpackhi_epi32(a, b));
 }
 
-/* The f16 that lie `at` bytes behind four addresses. */
-MOE__INLINE __m128 avx2_halves4(const uint8_t *const p[4], int32_t at)
+/* Sums of each lane's four int32 of four registers, any order being exact:
+ * register i's go to element i of the lane.  Faster than vphaddd. */
+MOE__INLINE __m256i avx2_fold_rows(const __m256i v[4])
+{
+    __m256i a = avx2_fold_pair(v[0], v[1]), b = avx2_fold_pair(v[2], v[3]);
+    return _mm256_add_epi32(_mm256_unpacklo_epi64(a, b),
+                            _mm256_unpackhi_epi64(a, b));
+}
+
+/* The same over all eight int32. */
+MOE__INLINE __m128i avx2_sum_rows(const __m256i v[4])
+{
+    __m256i sums = avx2_fold_rows(v);
+    return _mm_add_epi32(_mm256_castsi256_si128(sums),
+                         _mm256_extracti128_si256(sums, 1));
+}
+
+/* The 16 bits that lie `at` bytes behind each of four addresses. */
+MOE__INLINE uint64_t avx2_gather_u16(const uint8_t *const p[AVX2_ROWS],
+                                     int32_t at)
 {
     uint32_t low = (uint32_t)moe__load_u16(p[1] + at) << 16 |
                    moe__load_u16(p[0] + at);
     uint32_t high = (uint32_t)moe__load_u16(p[3] + at) << 16 |
                     moe__load_u16(p[2] + at);
-    return _mm_cvtph_ps(_mm_cvtsi64_si128((int64_t)((uint64_t)high << 32 |
-                                                    low)));
+    return (uint64_t)high << 32 | low;
 }
 
-/* Fetches `bytes` from `at` bytes ahead of an address that is `to_end` bytes
- * before the end of its row: there follows the row that this one's place in the
- * next group will take.  Prefetching is harmless where nothing is mapped. */
-MOE__INLINE void avx2_prefetch(const uint8_t *p, size_t to_end,
-                               size_t row_bytes, int32_t bytes)
+/* How far ahead to fetch, in bytes of each of four rows that are read in turn:
+ * some hundred nanoseconds, but no more than to the next group of rows. */
+#define AVX2_AHEAD 3072
+
+/* Fetches the cache line at a distance ahead of place `at` of row r: in the same
+ * row, or behind its end in the row that takes its place in the next group.
+ * One line at a time, between products, keeps the memory busy without filling
+ * the queue of misses.  Fetching is harmless where nothing is mapped. */
+MOE__INLINE void avx2_prefetch(const struct avx2_group *group, int32_t r,
+                               size_t at)
 {
-    const size_t ahead = 1024; /* some 100 ns at 10 GB/s */
-    uintptr_t from = (uintptr_t)p + ahead;
-    if (to_end <= ahead)
-        from += (AVX2_ROWS - 1) * row_bytes;
-    for (int32_t i = 0; i < bytes; i += 64)
-        _mm_prefetch((const char *)from + i, _MM_HINT_T0);
+    size_t row_bytes = group->row_bytes;
+    at += row_bytes < AVX2_AHEAD ? row_bytes : AVX2_AHEAD;
+    if (at >= row_bytes)
+        at += (AVX2_ROWS - 1) * row_bytes;
+    _mm_prefetch((const char *)((uintptr_t)group->row[r] + at), _MM_HINT_T0);
 }
 
 MOE__INLINE void avx2_store_group(float *y, __m128 product, int32_t n)
