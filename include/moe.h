@@ -57,13 +57,13 @@ extern "C" {
 typedef int32_t moe_status;
 enum {
     MOE_OK = 0,
-    MOE_MORE = 1,              /* one bounded step done, work remains */
-    MOE_ERR_ARGUMENT = -1,     /* a value is outside what the call accepts */
-    MOE_ERR_STATE = -2,        /* not possible for the handle as it is now */
-    MOE_ERR_BUFFER = -3,       /* the caller's buffer is too small */
+    MOE_MORE = 1,                /* one bounded step done, work remains */
+    MOE_ERR_ARGUMENT = -1,       /* a value is outside what the call accepts */
+    MOE_ERR_STATE = -2,          /* not possible for the handle as it is now */
+    MOE_ERR_BUFFER = -3,         /* the caller's buffer is too small */
     MOE_ERR_PARAMS_TOO_NEW = -4, /* a field this library does not know is set */
-    MOE_ERR_BUSY = -5,         /* another thread is inside this handle */
-    MOE_ERR_NOT_FOUND = -6,    /* no such key, file or name */
+    MOE_ERR_BUSY = -5,           /* another thread is inside this handle */
+    MOE_ERR_NOT_FOUND = -6,      /* no such key, file or name */
     MOE_ERR_NO_MEMORY = -10,
     MOE_ERR_IO = -11,          /* reading failed */
     MOE_ERR_THREAD = -12,      /* a thread could not be started */
@@ -73,7 +73,7 @@ enum {
     MOE_ERR_TENSOR = -23,      /* a tensor is missing or has another shape */
     MOE_ERR_CONTEXT_FULL = -30,
     MOE_ERR_CANCELLED = -31,
-    MOE_ERR_INTERNAL = -90     /* a defect of libmoe: please report it */
+    MOE_ERR_INTERNAL = -90 /* a defect of libmoe: please report it */
 };
 
 /* Where a call puts its sentence, on failure only.  The message names the
@@ -189,8 +189,8 @@ typedef int32_t moe_load;
 enum {
     MOE_LOAD_AUTO = 0, /* map the file; copy when read through a moe_source */
     MOE_LOAD_MAP = 1,
-    MOE_LOAD_COPY = 2  /* read all weights into memory: safe against a file
-                          that shrinks while in use */
+    MOE_LOAD_COPY = 2 /* read all weights into memory: safe against a file
+                         that shrinks while in use */
 };
 
 typedef struct moe_model_params {
@@ -465,7 +465,7 @@ enum {
     MOE_KV_AUTO = 0, /* f16 */
     MOE_KV_F32 = 1,
     MOE_KV_F16 = 2,
-    MOE_KV_Q8_0 = 3  /* needs a head size that is a multiple of 32 */
+    MOE_KV_Q8_0 = 3 /* needs a head size that is a multiple of 32 */
 };
 
 typedef int32_t moe_logits_mode;
@@ -480,9 +480,9 @@ typedef struct moe_context_params {
     moe_log_fn log;
     void *log_user;
     const moe_thread_hooks *threads; /* NULL: the library starts its own */
-    int32_t n_ctx;      /* positions; default: n_ctx_train, at most 4096 */
-    int32_t n_batch;    /* most tokens of one step; default 512 */
-    int32_t n_threads;  /* default: physical cores (see moe_build_info) */
+    int32_t n_ctx;     /* positions; default: n_ctx_train, at most 4096 */
+    int32_t n_batch;   /* most tokens of one step; default 512 */
+    int32_t n_threads; /* default: physical cores (see moe_build_info) */
     moe_kv_type kv;
     moe_backend backend;
     moe_logits_mode logits;
@@ -566,8 +566,7 @@ MOE_API moe_status moe_context_eval(moe_context *ctx, const moe_token *tokens,
  * Threads  as moe_context_eval.
  * Since    0.1 */
 MOE_API moe_status moe_context_prompt(moe_context *ctx, const char *text,
-                                      int64_t text_bytes,
-                                      moe_text_flags flags);
+                                      int64_t text_bytes, moe_text_flags flags);
 
 /* Generates one token: picks it from the last logits, tells the sampler, and
  * evaluates it unless generation ends with it (info->is_end).
@@ -577,8 +576,7 @@ MOE_API moe_status moe_context_prompt(moe_context *ctx, const char *text,
  * Threads  as moe_context_eval.
  * Since    0.1 */
 MOE_API moe_status moe_context_generate(moe_context *ctx, moe_sampler *sampler,
-                                        moe_token *token,
-                                        moe_token_info *info);
+                                        moe_token *token, moe_token_info *info);
 
 /* Logits of the last step.
  * row      0 .. rows-1 of the last step, or -1 for the last row.  With
@@ -617,8 +615,7 @@ MOE_API void moe_context_cancel(moe_context *ctx);
  * Returns  MOE_OK; MOE_ERR_ARGUMENT; MOE_ERR_BUSY.
  * Threads  as moe_context_eval.
  * Since    0.1 */
-MOE_API moe_status moe_context_set_threads(moe_context *ctx,
-                                           int32_t n_threads);
+MOE_API moe_status moe_context_set_threads(moe_context *ctx, int32_t n_threads);
 
 typedef struct moe_context_stats {
     size_t struct_size;
@@ -775,11 +772,7 @@ MOE_API moe_status moe_sampler_candidates(moe_sampler *sampler,
 /* ---------------------------------------------------------- set by name */
 
 typedef int32_t moe_params_kind;
-enum {
-    MOE_PARAMS_MODEL = 1,
-    MOE_PARAMS_CONTEXT = 2,
-    MOE_PARAMS_SAMPLER = 3
-};
+enum { MOE_PARAMS_MODEL = 1, MOE_PARAMS_CONTEXT = 2, MOE_PARAMS_SAMPLER = 3 };
 
 /* Sets one field of a params structure from text, for dynamic languages.
  * kind     which structure `params` is; its struct_size must be set.

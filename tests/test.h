@@ -20,29 +20,29 @@ static int test_failures; /* of the running test */
 static char test_skip_reason[160];
 
 /* Records a failure and goes on. */
-#define CHECK(cond, ...)                                        \
-    do {                                                        \
-        if (!(cond)) {                                          \
-            printf("# %s:%d: %s:", __FILE__, __LINE__, #cond);  \
-            printf(" " __VA_ARGS__);                            \
-            printf("\n");                                       \
-            test_failures++;                                    \
-        }                                                       \
+#define CHECK(cond, ...)                                       \
+    do {                                                       \
+        if (!(cond)) {                                         \
+            printf("# %s:%d: %s:", __FILE__, __LINE__, #cond); \
+            printf(" " __VA_ARGS__);                           \
+            printf("\n");                                      \
+            test_failures++;                                   \
+        }                                                      \
     } while (0)
 
 /* Records a failure and leaves the test. */
-#define REQUIRE(cond, ...)             \
-    do {                               \
-        int before_ = test_failures;   \
-        CHECK(cond, __VA_ARGS__);      \
-        if (test_failures != before_)  \
-            return;                    \
+#define REQUIRE(cond, ...)            \
+    do {                              \
+        int before_ = test_failures;  \
+        CHECK(cond, __VA_ARGS__);     \
+        if (test_failures != before_) \
+            return;                   \
     } while (0)
 
-#define SKIP(...)                                                       \
-    do {                                                                \
+#define SKIP(...)                                                         \
+    do {                                                                  \
         snprintf(test_skip_reason, sizeof test_skip_reason, __VA_ARGS__); \
-        return;                                                         \
+        return;                                                           \
     } while (0)
 
 /* PATH in tests/data, or in the shared test data beside the project (absent in
@@ -114,11 +114,11 @@ static inline int test_main(const struct test *tests, int n, int argc,
     return failed > 0;
 }
 
-#define TEST_MAIN(tests)                                                \
-    int main(int argc, char **argv)                                     \
-    {                                                                   \
-        return test_main(tests, (int)(sizeof(tests) / sizeof *(tests)), \
-                         argc, argv);                                   \
+#define TEST_MAIN(tests)                                                      \
+    int main(int argc, char **argv)                                           \
+    {                                                                         \
+        return test_main(tests, (int)(sizeof(tests) / sizeof *(tests)), argc, \
+                         argv);                                               \
     }
 
 #endif

@@ -53,8 +53,9 @@ static void log_context(const moe_context *ctx, const moe_context_params *p)
     const struct moe__run_params *run = &ctx->engine.params;
     moe__format(line, sizeof line,
                 "context of %d positions, steps of %d, %d threads, backend "
-                "%s, KV %s, %llu bytes", run->n_ctx, run->n_batch,
-                run->n_threads, ctx->engine.kern.name, moe__kv_name(run->kv),
+                "%s, KV %s, %llu bytes",
+                run->n_ctx, run->n_batch, run->n_threads, ctx->engine.kern.name,
+                moe__kv_name(run->kv),
                 (unsigned long long)atomic_load(&ctx->mem.live_bytes));
     moe__host_log(p->log, p->log_user, MOE_LOG_INFO, line);
 }
@@ -75,8 +76,8 @@ static moe_status context_create(moe_model *model,
     memset(ctx, 0, sizeof *ctx);
     moe__mem_init(&ctx->mem, p.allocator);
     moe__ids_init(&ctx->ids, &ctx->mem);
-    moe_status status = moe__engine_create(&ctx->engine, &model->net,
-                                           &ctx->mem, &run, err);
+    moe_status status =
+        moe__engine_create(&ctx->engine, &model->net, &ctx->mem, &run, err);
     if (status != MOE_OK) {
         moe__mem_free(&mem, ctx, sizeof *ctx);
         return status;
@@ -140,16 +141,19 @@ static moe_status check_tokens(moe_context *ctx, const moe_token *tokens,
     if (tokens == NULL || n < 1)
         return moe__fail(&ctx->err, MOE_ERR_ARGUMENT,
                          "tokens must not be NULL, and n must be positive, "
-                         "found %d", n);
+                         "found %d",
+                         n);
     for (int32_t i = 0; i < n; i++)
         if (tokens[i] < 0 || tokens[i] >= n_vocab)
             return moe__fail(&ctx->err, MOE_ERR_ARGUMENT,
                              "token %d of %d: id %d is outside the "
-                             "vocabulary of %d", i, n, tokens[i], n_vocab);
+                             "vocabulary of %d",
+                             i, n, tokens[i], n_vocab);
     if (n > ctx->engine.params.n_ctx - ctx->pos)
         return moe__fail(&ctx->err, MOE_ERR_CONTEXT_FULL,
                          "%d tokens do not fit: %d of %d positions are in "
-                         "use", n, ctx->pos, ctx->engine.params.n_ctx);
+                         "use",
+                         n, ctx->pos, ctx->engine.params.n_ctx);
     return MOE_OK;
 }
 
@@ -196,8 +200,8 @@ moe_status moe_context_eval(moe_context *ctx, const moe_token *tokens,
                             int32_t n, int32_t *n_done)
 {
     MOE__TRY(context_enter(ctx));
-    return context_leave(ctx, context_eval(ctx, tokens, n, n_done,
-                                           n_done != NULL));
+    return context_leave(ctx,
+                         context_eval(ctx, tokens, n, n_done, n_done != NULL));
 }
 
 static moe_status context_prompt(moe_context *ctx, const char *text,
@@ -236,12 +240,13 @@ static moe_status context_generate(moe_context *ctx, moe_sampler *sampler,
     else if (moe_sampler_pick(sampler, logits, n_vocab, &picked) != MOE_OK)
         return moe__fail(&ctx->err, MOE_ERR_ARGUMENT,
                          "the sampler was made for another vocabulary than "
-                         "%d", n_vocab);
+                         "%d",
+                         n_vocab);
     if (info != NULL && moe_token_describe(ctx->model, picked, info) != MOE_OK)
         return moe__fail(&ctx->err, MOE_ERR_ARGUMENT,
                          "token %d has no description: the vocabulary has %d "
-                         "entries and info->struct_size must be set", picked,
-                         vocab == NULL ? 0 : moe__vocab_size(vocab));
+                         "entries and info->struct_size must be set",
+                         picked, vocab == NULL ? 0 : moe__vocab_size(vocab));
     bool is_end = vocab != NULL && picked < moe__vocab_size(vocab) &&
                   moe__vocab_is_end(vocab, picked);
     if (!is_end)
@@ -280,7 +285,8 @@ moe_status moe_context_rewind(moe_context *ctx, int32_t position)
     if (position < 0 || position > ctx->pos)
         return context_leave(ctx, moe__fail(&ctx->err, MOE_ERR_ARGUMENT,
                                             "position: expected 0 to %d, "
-                                            "found %d", ctx->pos, position));
+                                            "found %d",
+                                            ctx->pos, position));
     if (position < ctx->pos)
         ctx->n_logits = 0;
     ctx->pos = position;
@@ -300,7 +306,8 @@ moe_status moe_context_set_threads(moe_context *ctx, int32_t n_threads)
     if (n_threads < 1 || n_threads > most)
         return context_leave(ctx, moe__fail(&ctx->err, MOE_ERR_ARGUMENT,
                                             "n_threads: expected 1 to %d, "
-                                            "found %d", most, n_threads));
+                                            "found %d",
+                                            most, n_threads));
     moe__pool_set_threads(ctx->engine.pool, n_threads);
     return context_leave(ctx, MOE_OK);
 }
@@ -328,8 +335,8 @@ moe_status moe_context_expert_counts(const moe_context *ctx, int32_t layer,
                                      uint64_t *counts, int32_t n)
 {
     if (ctx == NULL || counts == NULL || layer < 0 ||
-        layer >= ctx->model->net.n_layers ||
-        n != ctx->model->net.n_experts || n == 0)
+        layer >= ctx->model->net.n_layers || n != ctx->model->net.n_experts ||
+        n == 0)
         return MOE_ERR_ARGUMENT;
     memcpy(counts, ctx->engine.expert_count + (size_t)layer * (size_t)n,
            (size_t)n * sizeof *counts);

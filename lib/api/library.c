@@ -3,8 +3,8 @@
 
 #define TEXT_OF(x) #x
 #define TEXT(x) TEXT_OF(x)
-#define VERSION              \
-    TEXT(MOE_VERSION_MAJOR)  \
+#define VERSION             \
+    TEXT(MOE_VERSION_MAJOR) \
     "." TEXT(MOE_VERSION_MINOR) "." TEXT(MOE_VERSION_PATCH)
 
 const char *moe_version(void)
@@ -19,9 +19,9 @@ int32_t moe_abi_version(void)
 
 const char *moe_build_info(void)
 {
-    return "{\"version\":\"" VERSION "\",\"abi\":" TEXT(MOE_ABI_VERSION)
-           ",\"compiler\":\"" MOE__COMPILER
-           "\",\"architecture\":\"" MOE__ARCHITECTURE "\"}";
+    return "{\"version\":\"" VERSION "\",\"abi\":" TEXT(
+        MOE_ABI_VERSION) ",\"compiler\":\"" MOE__COMPILER
+                         "\",\"architecture\":\"" MOE__ARCHITECTURE "\"}";
 }
 
 const char *moe_status_name(moe_status status)

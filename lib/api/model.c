@@ -38,17 +38,17 @@ void moe_model_close(moe_model *model)
 }
 
 /* A NUL-terminated copy of a string of the metadata, "" if there is none. */
-static moe_status copy_text(moe_model *model, const char *key,
-                            const char **out, struct moe__err *err)
+static moe_status copy_text(moe_model *model, const char *key, const char **out,
+                            struct moe__err *err)
 {
     const struct moe__meta *meta = moe__meta_find(&model->gguf, key);
     struct moe__slice text = {NULL, 0};
     if (meta != NULL)
         MOE__TRY(moe__meta_string(meta, 0, &text, err));
     *out = moe__arena_string(&model->arena, (const char *)text.data, text.n);
-    return *out != NULL ? MOE_OK
-                        : moe__fail(err, MOE_ERR_NO_MEMORY,
-                                    "no memory for %s", key);
+    return *out != NULL
+               ? MOE_OK
+               : moe__fail(err, MOE_ERR_NO_MEMORY, "no memory for %s", key);
 }
 
 /* The network and the vocabulary of a file that is open. */
@@ -58,8 +58,8 @@ static moe_status model_bind(moe_model *model, bool is_vocab_only,
     MOE__TRY(copy_text(model, "general.architecture", &model->family, err));
     MOE__TRY(copy_text(model, "general.name", &model->name, err));
     if (moe__meta_find(&model->gguf, "tokenizer.ggml.model") != NULL)
-        MOE__TRY(moe__vocab_create(&model->arena, &model->gguf, &model->vocab,
-                                   err));
+        MOE__TRY(
+            moe__vocab_create(&model->arena, &model->gguf, &model->vocab, err));
     if (is_vocab_only)
         return MOE_OK;
     model->has_net = true;
@@ -81,15 +81,15 @@ static void log_model(const moe_model *model, const moe_model_params *params)
     const struct moe__net *net = &model->net;
     if (model->vocab == NULL)
         moe__host_log(params->log, params->log_user, MOE_LOG_WARNING,
-                 "the file has no vocabulary: text cannot be encoded");
+                      "the file has no vocabulary: text cannot be encoded");
     if (!model->has_net)
         return;
     moe__format(line, sizeof line,
                 "%s '%s': %d layers of %d, %d of %d experts, %llu tensors in "
-                "%d files, %s", model->family, model->name, net->n_layers,
-                net->d_model, net->n_active, net->n_experts,
-                (unsigned long long)model->gguf.n_tensors,
-                model->gguf.n_shards,
+                "%d files, %s",
+                model->family, model->name, net->n_layers, net->d_model,
+                net->n_active, net->n_experts,
+                (unsigned long long)model->gguf.n_tensors, model->gguf.n_shards,
                 model->gguf.shards[0].map.data != NULL ? "mapped" : "copied");
     moe__host_log(params->log, params->log_user, MOE_LOG_INFO, line);
 }
@@ -113,9 +113,8 @@ static moe_status model_open(const struct model_input *input,
         input->path != NULL
             ? moe__gguf_open(&model->gguf, &model->mem, input->path, &options,
                              err)
-            : moe__gguf_open_sources(&model->gguf, &model->mem,
-                                     input->sources, input->n_sources,
-                                     &options, err);
+            : moe__gguf_open_sources(&model->gguf, &model->mem, input->sources,
+                                     input->n_sources, &options, err);
     if (status == MOE_OK)
         status = model_bind(model, params->is_vocab_only != 0, err);
     if (status != MOE_OK) {
@@ -147,8 +146,7 @@ moe_status moe_model_open(const char *path, const moe_model_params *params,
                                         "moe_model_open: path and out must "
                                         "not be NULL"));
     *out = NULL;
-    moe_status status = moe__params_copy(MOE_PARAMS_MODEL, &copy, params,
-                                         &why);
+    moe_status status = moe__params_copy(MOE_PARAMS_MODEL, &copy, params, &why);
     if (status == MOE_OK)
         status = model_open(&input, &copy, out, &why);
     return moe__error_out(err, &why, status);
@@ -183,7 +181,8 @@ moe_status moe_model_open_source(const moe_source *sources, size_t n_sources,
             sources[i].read_at == NULL)
             status = moe__fail(&why, MOE_ERR_ARGUMENT,
                                "source %zu: struct_size must be %zu and "
-                               "read_at must be set", i, sizeof(moe_source));
+                               "read_at must be set",
+                               i, sizeof(moe_source));
     if (status == MOE_OK)
         status = moe__params_copy(MOE_PARAMS_MODEL, &copy, params, &why);
     if (status != MOE_OK)
@@ -220,8 +219,7 @@ moe_status moe_model_describe(const moe_model *model, moe_model_info *info)
     moe_model_info found = {
         .family = model->family,
         .name = model->name,
-        .weight_type = model->gguf.n_tensors > 0 ? main_type(&model->gguf)
-                                                 : "",
+        .weight_type = model->gguf.n_tensors > 0 ? main_type(&model->gguf) : "",
         .n_layers = net->n_layers,
         .d_model = net->d_model,
         .n_heads = net->n_heads,
@@ -231,7 +229,8 @@ moe_status moe_model_describe(const moe_model *model, moe_model_info *info)
         .n_experts = net->n_experts,
         .n_active = net->n_active,
         .n_vocab = model->has_net ? net->n_vocab
-                   : model->vocab ? moe__vocab_size(model->vocab) : 0,
+                   : model->vocab ? moe__vocab_size(model->vocab)
+                                  : 0,
         .n_ctx_train = net->n_ctx_train,
         .window = net->window,
         .n_shards = model->gguf.n_shards,
@@ -267,8 +266,7 @@ static moe_status meta_public(const struct moe__meta *from, uint64_t i,
         meta.i64 = value;
         meta.f64 = (double)value;
     } else {
-        MOE__TRY(moe__meta_i64(from, i, INT64_MIN, INT64_MAX, &meta.i64,
-                               NULL));
+        MOE__TRY(moe__meta_i64(from, i, INT64_MIN, INT64_MAX, &meta.i64, NULL));
         meta.f64 = (double)meta.i64;
     }
     return moe__info_fill(to, &meta, sizeof meta);

@@ -81,7 +81,8 @@ moe_status moe__struct_copy(void *dst, size_t dst_bytes, const void *src,
         if (src_bytes < sizeof src_bytes || src_bytes > MAX_STRUCT_BYTES)
             return moe__fail(err, MOE_ERR_ARGUMENT,
                              "%s.struct_size: expected sizeof(%s), %zu, found "
-                             "%zu", name, name, dst_bytes, src_bytes);
+                             "%zu",
+                             name, name, dst_bytes, src_bytes);
         const uint8_t *bytes = src;
         for (size_t i = dst_bytes; i < src_bytes; i++)
             if (bytes[i] != 0)
@@ -199,24 +200,25 @@ static moe_status set_field(const struct field *f, void *at, const char *text,
         memcpy(at, &bits, sizeof bits);
         return MOE_OK;
     }
-    MOE__TRY(check_bounds(f, f->type == FIELD_F32 ? number : (double)whole,
-                          err));
+    MOE__TRY(
+        check_bounds(f, f->type == FIELD_F32 ? number : (double)whole, err));
     float real = (float)number;
     int32_t integer = (int32_t)whole;
     memcpy(at, f->type == FIELD_F32 ? (void *)&real : (void *)&integer, 4);
     return MOE_OK;
 }
 
-moe_status moe_params_set(moe_params_kind kind, void *params,
-                          const char *name, const char *value, moe_error *err)
+moe_status moe_params_set(moe_params_kind kind, void *params, const char *name,
+                          const char *value, moe_error *err)
 {
     struct moe__err why = {0};
     if (kind < 1 || kind > (int32_t)MOE__COUNT(params_tables) ||
         params == NULL || name == NULL || value == NULL)
-        return moe__error_out(err, &why, moe__fail(&why, MOE_ERR_ARGUMENT,
-                                                   "moe_params_set: a kind, a "
-                                                   "structure, a name and a "
-                                                   "value are needed"));
+        return moe__error_out(err, &why,
+                              moe__fail(&why, MOE_ERR_ARGUMENT,
+                                        "moe_params_set: a kind, a "
+                                        "structure, a name and a "
+                                        "value are needed"));
     const struct params_table *table = &params_tables[kind - 1];
     size_t struct_bytes;
     memcpy(&struct_bytes, params, sizeof struct_bytes);
@@ -225,9 +227,8 @@ moe_status moe_params_set(moe_params_kind kind, void *params,
         size_t width = f->type == FIELD_U64 ? 8 : 4;
         if (strcmp(f->name, name) != 0 || f->offset + width > struct_bytes)
             continue;
-        return moe__error_out(err, &why,
-                              set_field(f, (char *)params + f->offset, value,
-                                        &why));
+        return moe__error_out(
+            err, &why, set_field(f, (char *)params + f->offset, value, &why));
     }
     return moe__error_out(err, &why,
                           moe__fail(&why, MOE_ERR_NOT_FOUND,

@@ -14,8 +14,8 @@ static void plan_weights(const moe_model *model, moe_plan *plan)
 }
 
 static moe_status plan_context(const moe_model *model,
-                               const moe_context_params *params,
-                               moe_plan *plan, struct moe__err *err)
+                               const moe_context_params *params, moe_plan *plan,
+                               struct moe__err *err)
 {
     struct moe__run_params run;
     moe_plan found = {0};
@@ -23,13 +23,14 @@ static moe_status plan_context(const moe_model *model,
     MOE__TRY(moe__engine_plan(&model->net, &run, &found.scratch_bytes,
                               &found.kv_bytes, err));
     plan_weights(model, &found);
-    found.anonymous_bytes = found.weights_copied_bytes + found.kv_bytes +
-                            found.scratch_bytes;
+    found.anonymous_bytes =
+        found.weights_copied_bytes + found.kv_bytes + found.scratch_bytes;
     found.n_ctx = run.n_ctx;
     found.n_batch = run.n_batch;
     found.n_threads = run.n_threads;
     if (moe__info_fill(plan, &found, sizeof found) != MOE_OK)
-        return moe__fail(err, MOE_ERR_ARGUMENT, "plan must not be NULL, and "
+        return moe__fail(err, MOE_ERR_ARGUMENT,
+                         "plan must not be NULL, and "
                          "plan->struct_size must be set");
     return MOE_OK;
 }
@@ -42,8 +43,8 @@ moe_status moe_model_plan(const char *path,
     struct moe__err why = {0};
     moe_model_params copy;
     moe_model *model = NULL;
-    moe_status status = moe__params_copy(MOE_PARAMS_MODEL, &copy,
-                                         model_params, &why);
+    moe_status status =
+        moe__params_copy(MOE_PARAMS_MODEL, &copy, model_params, &why);
     if (status == MOE_OK && path == NULL)
         status = moe__fail(&why, MOE_ERR_ARGUMENT,
                            "moe_model_plan: path must not be NULL");

@@ -72,8 +72,8 @@ static moe_status sampler_create(int32_t n_vocab,
     moe_sampler *sampler = sampler_alloc(p.allocator);
     if (sampler == NULL)
         return moe__fail(err, MOE_ERR_NO_MEMORY, "no memory for a sampler");
-    moe_status status = moe__chain_create(&sampler->mem, n_vocab, p.seed,
-                                          &sampler->chain, err);
+    moe_status status =
+        moe__chain_create(&sampler->mem, n_vocab, p.seed, &sampler->chain, err);
     if (status == MOE_OK && !p.is_empty)
         status = add_usual_stages(sampler->chain, &p, err);
     if (status != MOE_OK) {
@@ -84,8 +84,7 @@ static moe_status sampler_create(int32_t n_vocab,
     return MOE_OK;
 }
 
-moe_status moe_sampler_create(int32_t n_vocab,
-                              const moe_sampler_params *params,
+moe_status moe_sampler_create(int32_t n_vocab, const moe_sampler_params *params,
                               moe_sampler **out, moe_error *err)
 {
     struct moe__err why = {0};
@@ -110,8 +109,8 @@ moe_status moe_sampler_clone(const moe_sampler *sampler, moe_sampler **out,
     if (copy == NULL) {
         status = moe__fail(&why, MOE_ERR_NO_MEMORY, "no memory for a sampler");
     } else {
-        status = moe__chain_clone(&copy->mem, sampler->chain, &copy->chain,
-                                  &why);
+        status =
+            moe__chain_clone(&copy->mem, sampler->chain, &copy->chain, &why);
         if (status == MOE_OK)
             *out = copy;
         else

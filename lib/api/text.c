@@ -21,8 +21,8 @@ static moe_status text_slice(const char *text, int64_t bytes,
         return moe__fail(err, MOE_ERR_ARGUMENT,
                          "text_bytes: expected -1 or a size, found %lld",
                          (long long)bytes);
-    *out = bytes < 0 ? moe__slice_str(text)
-                     : moe__slice_of(text, (size_t)bytes);
+    *out =
+        bytes < 0 ? moe__slice_str(text) : moe__slice_of(text, (size_t)bytes);
     return MOE_OK;
 }
 
@@ -56,8 +56,8 @@ moe_status moe_text_encode(const moe_model *model, const char *text,
                                         "tokens if cap > 0 must not be NULL"));
     moe__mem_init(&mem, &model->mem.hook);
     moe__ids_init(&ids, &mem);
-    moe_status status = moe__text_encode(model, text, text_bytes, flags, &ids,
-                                         &why);
+    moe_status status =
+        moe__text_encode(model, text, text_bytes, flags, &ids, &why);
     if (status == MOE_OK) {
         *n = ids.n;
         if (ids.n > cap)
@@ -79,22 +79,23 @@ static bool shows_token(const struct moe__vocab *vocab, moe_token token,
            (kind != MOE_TOKEN_CONTROL && kind != MOE_TOKEN_UNUSED);
 }
 
-static moe_status decode_tokens(const moe_model *model,
-                                const moe_token *tokens, size_t n,
-                                moe_text_flags flags, struct moe__slice out,
-                                size_t *text_bytes, struct moe__err *err)
+static moe_status decode_tokens(const moe_model *model, const moe_token *tokens,
+                                size_t n, moe_text_flags flags,
+                                struct moe__slice out, size_t *text_bytes,
+                                struct moe__err *err)
 {
     const struct moe__vocab *vocab = model->vocab;
     int32_t n_vocab = moe__vocab_size(vocab);
-    bool drops_space = !(flags & MOE_TEXT_CONTINUE) &&
-                       moe__vocab_has_space_prefix(vocab);
+    bool drops_space =
+        !(flags & MOE_TEXT_CONTINUE) && moe__vocab_has_space_prefix(vocab);
     uint8_t *to = (uint8_t *)(uintptr_t)out.data;
     size_t total = 0;
     for (size_t i = 0; i < n; i++) {
         if (tokens[i] < 0 || tokens[i] >= n_vocab)
             return moe__fail(err, MOE_ERR_ARGUMENT,
                              "token %zu of %zu: id %d is outside the "
-                             "vocabulary of %d", i, n, tokens[i], n_vocab);
+                             "vocabulary of %d",
+                             i, n, tokens[i], n_vocab);
         if (!shows_token(vocab, tokens[i], flags))
             continue;
         struct moe__slice piece = moe__vocab_piece(vocab, tokens[i]);
@@ -161,8 +162,8 @@ moe_token moe_token_find(const moe_model *model, const char *text,
 
 moe_token moe_token_special(const moe_model *model, moe_special which)
 {
-    if (model == NULL || model->vocab == NULL ||
-        which < MOE_SPECIAL_BOS || which > MOE_SPECIAL_NEWLINE)
+    if (model == NULL || model->vocab == NULL || which < MOE_SPECIAL_BOS ||
+        which > MOE_SPECIAL_NEWLINE)
         return MOE_TOKEN_NONE;
     return moe__vocab_special(model->vocab, which);
 }

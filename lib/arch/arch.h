@@ -30,20 +30,20 @@ enum moe__rope_kind {
 };
 
 struct moe__layer {
-    float *attn_norm;      /* [d_model] */
-    struct moe__mat q;     /* [q_width, d_model] */
-    struct moe__mat k;     /* [kv_width, d_model] */
-    struct moe__mat v;     /* [kv_width, d_model] */
-    struct moe__mat o;     /* [d_model, q_width] */
-    float *q_bias;         /* [q_width] or NULL */
-    float *k_bias;         /* [kv_width] or NULL */
-    float *v_bias;         /* [kv_width] or NULL */
-    float *o_bias;         /* [d_model] or NULL */
-    float *q_norm;         /* [d_head] or NULL: RMS norm of each head */
-    float *k_norm;         /* [d_head] or NULL */
-    float *post_attn_norm; /* [d_model] or NULL: of the attention's output */
-    float *ffn_norm;       /* [d_model] */
-    float *post_ffn_norm;  /* [d_model] or NULL: of the block's output */
+    float *attn_norm;         /* [d_model] */
+    struct moe__mat q;        /* [q_width, d_model] */
+    struct moe__mat k;        /* [kv_width, d_model] */
+    struct moe__mat v;        /* [kv_width, d_model] */
+    struct moe__mat o;        /* [d_model, q_width] */
+    float *q_bias;            /* [q_width] or NULL */
+    float *k_bias;            /* [kv_width] or NULL */
+    float *v_bias;            /* [kv_width] or NULL */
+    float *o_bias;            /* [d_model] or NULL */
+    float *q_norm;            /* [d_head] or NULL: RMS norm of each head */
+    float *k_norm;            /* [d_head] or NULL */
+    float *post_attn_norm;    /* [d_model] or NULL: of the attention's output */
+    float *ffn_norm;          /* [d_model] */
+    float *post_ffn_norm;     /* [d_model] or NULL: of the block's output */
     struct moe__ffn ffn;      /* dense */
     struct moe__mat router;   /* [n_experts, d_model] */
     struct moe__ffn *experts; /* [n_experts], or NULL: dense */
@@ -63,8 +63,8 @@ struct moe__rope_params {
     enum moe__rope_scaling scaling;
     double factor;
     double original_ctx;
-    double attn_factor;   /* multiplies cos and sin */
-    double beta_fast;     /* YaRN's ramp, in turns over original_ctx */
+    double attn_factor; /* multiplies cos and sin */
+    double beta_fast;   /* YaRN's ramp, in turns over original_ctx */
     double beta_slow;
     const float *divisor; /* [n_rot / 2] per frequency, or NULL */
 };
@@ -95,9 +95,9 @@ struct moe__net {
     struct moe__rope_params rope[MOE__N_ROPES];
     const float *rope_long; /* [n_rot / 2] or NULL: divisors of LongRoPE */
     const float *rope_short;
-    struct moe__mat embed;  /* [n_vocab, d_model] */
-    struct moe__mat output; /* [n_vocab, d_model]; may be embed */
-    float *output_norm;     /* [d_model] */
+    struct moe__mat embed;     /* [n_vocab, d_model] */
+    struct moe__mat output;    /* [n_vocab, d_model]; may be embed */
+    float *output_norm;        /* [d_model] */
     struct moe__layer *layers; /* [n_layers] */
 };
 
@@ -118,10 +118,10 @@ enum moe__dim {
 };
 
 enum moe__rule_kind {
-    MOE__RULE_VECTOR,  /* decoded to float *, [dim 0] */
-    MOE__RULE_MATRIX,  /* struct moe__mat, rows dim 1 of dim 0 columns */
-    MOE__RULE_EXPERTS  /* one struct moe__mat in each of layer->experts: a
-                          tensor with a third dimension, or one tensor each */
+    MOE__RULE_VECTOR, /* decoded to float *, [dim 0] */
+    MOE__RULE_MATRIX, /* struct moe__mat, rows dim 1 of dim 0 columns */
+    MOE__RULE_EXPERTS /* one struct moe__mat in each of layer->experts: a
+                         tensor with a third dimension, or one tensor each */
 };
 
 enum moe__rule_flag {

@@ -41,9 +41,9 @@ static moe_status check_shape(const struct binder *b,
         return MOE_OK;
     return moe__fail(b->err, MOE_ERR_TENSOR,
                      "%s: expected [%lld, %lld, %lld], the file has [%llu, "
-                     "%llu, %llu, %llu]", tensor->name, (long long)cols,
-                     (long long)rows, (long long)depth,
-                     (unsigned long long)tensor->dims[0],
+                     "%llu, %llu, %llu]",
+                     tensor->name, (long long)cols, (long long)rows,
+                     (long long)depth, (unsigned long long)tensor->dims[0],
                      (unsigned long long)tensor->dims[1],
                      (unsigned long long)tensor->dims[2],
                      (unsigned long long)tensor->dims[3]);
@@ -57,7 +57,8 @@ static moe_status make_mat(const struct binder *b, struct moe__mat *mat,
     if (type->operand == MOE__OPERAND_NONE)
         return moe__fail(b->err, MOE_ERR_UNSUPPORTED,
                          "%s: weights of type %s can be read but not "
-                         "multiplied", tensor->name, type->name);
+                         "multiplied",
+                         tensor->name, type->name);
     mat->type = tensor->type;
     mat->n_cols = (int32_t)tensor->dims[0];
     mat->n_rows = (int32_t)tensor->dims[1];
@@ -66,8 +67,8 @@ static moe_status make_mat(const struct binder *b, struct moe__mat *mat,
                          "%s: rows of %d are not whole blocks of %s",
                          tensor->name, mat->n_cols, type->name);
     if (tensor->data != NULL)
-        mat->data = tensor->data + (uint64_t)index * mat->row_bytes *
-                                       (uint64_t)mat->n_rows;
+        mat->data = tensor->data +
+                    (uint64_t)index * mat->row_bytes * (uint64_t)mat->n_rows;
     return MOE_OK;
 }
 
@@ -83,8 +84,10 @@ static moe_status make_vector(const struct binder *b, float **out,
                          tensor->name, moe__type_info(tensor->type)->name);
     *out = moe__arena_alloc(b->arena, n, sizeof **out);
     if (*out == NULL)
-        return moe__fail(b->err, MOE_ERR_NO_MEMORY, "%s: no memory for %zu "
-                         "floats", tensor->name, n);
+        return moe__fail(b->err, MOE_ERR_NO_MEMORY,
+                         "%s: no memory for %zu "
+                         "floats",
+                         tensor->name, n);
     if (tensor->data != NULL)
         moe__decode(tensor->type, *out, tensor->data, n);
     return MOE_OK;
@@ -101,9 +104,10 @@ static moe_status bind_split_experts(struct binder *b,
                     rule->split, e);
         const struct moe__tensor *tensor = moe__tensor_find(b->gguf, name);
         if (tensor == NULL)
-            return moe__fail(b->err, MOE_ERR_TENSOR, "the file has neither "
-                             "tensor 'blk.%d.%s' nor '%s'", layer, rule->name,
-                             name);
+            return moe__fail(b->err, MOE_ERR_TENSOR,
+                             "the file has neither "
+                             "tensor 'blk.%d.%s' nor '%s'",
+                             layer, rule->name, name);
         MOE__TRY(check_shape(b, tensor, rule, 1));
         void *slot = (char *)&experts[e] + rule->offset;
         MOE__TRY(make_mat(b, slot, tensor, 0));
@@ -113,16 +117,15 @@ static moe_status bind_split_experts(struct binder *b,
 }
 
 static moe_status bind_experts(struct binder *b, const struct moe__rule *rule,
-                               const struct moe__tensor *tensor,
-                               int32_t layer)
+                               const struct moe__tensor *tensor, int32_t layer)
 {
     struct moe__layer *to = &b->net->layers[layer];
     int32_t n = b->net->n_experts;
     if (tensor != NULL)
         MOE__TRY(check_shape(b, tensor, rule, n));
     if (to->experts == NULL)
-        to->experts = moe__arena_alloc(b->arena, (size_t)n,
-                                       sizeof *to->experts);
+        to->experts =
+            moe__arena_alloc(b->arena, (size_t)n, sizeof *to->experts);
     if (to->experts == NULL)
         return moe__fail(b->err, MOE_ERR_NO_MEMORY,
                          "no memory for the table of %d experts", n);
@@ -190,7 +193,8 @@ static moe_status count_vocab(struct binder *b)
     if (tensor->dims[1] > 1 << 24)
         return moe__fail(b->err, MOE_ERR_TENSOR,
                          "token_embd.weight: expected at most 2^24 rows, the "
-                         "file has %llu", (unsigned long long)tensor->dims[1]);
+                         "file has %llu",
+                         (unsigned long long)tensor->dims[1]);
     b->net->n_vocab = (int32_t)tensor->dims[1];
     return MOE_OK;
 }
@@ -205,7 +209,8 @@ static void choose_layers(struct moe__net *net)
                         i % net->window_period == net->window_period - 1;
         layer->window = sees_all ? 0 : net->window;
         layer->rope = layer->window > 0 && family->local_rope_base > 0
-                          ? MOE__ROPE_LOCAL : MOE__ROPE_GLOBAL;
+                          ? MOE__ROPE_LOCAL
+                          : MOE__ROPE_GLOBAL;
         if (family->no_rope_period > 0 &&
             i % family->no_rope_period == family->no_rope_period - 1)
             layer->rope = MOE__ROPE_NONE;
@@ -230,7 +235,8 @@ static moe_status check_all_taken(const struct binder *b)
         if (!is_known)
             return moe__fail(b->err, MOE_ERR_UNSUPPORTED,
                              "tensor '%s' is no part of family '%s' as "
-                             "libmoe knows it", name, family->name);
+                             "libmoe knows it",
+                             name, family->name);
     }
     return moe__fail(b->err, MOE_ERR_TENSOR,
                      "the file has %llu tensors, a model of family '%s' with "
@@ -252,8 +258,8 @@ moe_status moe__net_bind(struct moe__net *net, const struct moe__gguf *gguf,
                          "%s.block_count is %d, the file has %llu tensors",
                          net->family->name, net->n_layers,
                          (unsigned long long)gguf->n_tensors);
-    net->layers = moe__arena_alloc(arena, (size_t)net->n_layers,
-                                   sizeof *net->layers);
+    net->layers =
+        moe__arena_alloc(arena, (size_t)net->n_layers, sizeof *net->layers);
     if (net->layers == NULL)
         return moe__fail(err, MOE_ERR_NO_MEMORY, "no memory for %d layers",
                          net->n_layers);

@@ -61,8 +61,8 @@ static const struct moe__rule head_norm_rules[] = {
 };
 
 static const struct moe__rule post_norm_rules[] = {
-    {"post_attention_norm.weight", NULL, LAYER(post_attn_norm), VECTOR, D,
-     NONE, 0},
+    {"post_attention_norm.weight", NULL, LAYER(post_attn_norm), VECTOR, D, NONE,
+     0},
     {"post_ffw_norm.weight", NULL, LAYER(post_ffn_norm), VECTOR, D, NONE, 0},
 };
 

@@ -67,11 +67,11 @@ struct size_reader {
 static moe_status read_size(const struct size_reader *r,
                             const struct size_key *k, int32_t *out)
 {
-    const struct moe__meta *meta = moe__meta_find_in(r->gguf, r->family,
-                                                     k->key);
+    const struct moe__meta *meta =
+        moe__meta_find_in(r->gguf, r->family, k->key);
     if (meta == NULL && k->is_required)
-        return moe__fail(r->err, MOE_ERR_FORMAT,
-                         "the metadata has no %s.%s", r->family, k->key);
+        return moe__fail(r->err, MOE_ERR_FORMAT, "the metadata has no %s.%s",
+                         r->family, k->key);
     if (meta == NULL)
         return MOE_OK;
     int64_t first = 0;
@@ -87,8 +87,8 @@ static moe_status read_size(const struct size_reader *r,
         if (value != first)
             return moe__fail(r->err, MOE_ERR_UNSUPPORTED,
                              "%s: layers of different sizes (%lld and %lld) "
-                             "are not supported", meta->key,
-                             (long long)first, (long long)value);
+                             "are not supported",
+                             meta->key, (long long)first, (long long)value);
     }
     *out = (int32_t)first;
     return MOE_OK;
@@ -137,17 +137,22 @@ static moe_status read_scaling(const struct size_reader *r,
         }
     return moe__fail(r->err, MOE_ERR_UNSUPPORTED,
                      "%s: expected none, linear, yarn or longrope, found "
-                     "'%.*s'", meta->key, (int)moe__min_i32((int32_t)(name.n &
-                     0xffff), 40), (const char *)name.data);
+                     "'%.*s'",
+                     meta->key,
+                     (int)moe__min_i32((int32_t)(name.n & 0xffff), 40),
+                     (const char *)name.data);
 }
 
 static moe_status read_rope(const struct size_reader *r, struct moe__net *net)
 {
     struct moe__rope_params *rope = &net->rope[MOE__ROPE_GLOBAL];
     const struct moe__family *family = net->family;
-    *rope = (struct moe__rope_params){.base = 10000.0, .factor = 1,
-        .original_ctx = net->n_ctx_train, .attn_factor = 1, .beta_fast = 32,
-        .beta_slow = 1};
+    *rope = (struct moe__rope_params){.base = 10000.0,
+                                      .factor = 1,
+                                      .original_ctx = net->n_ctx_train,
+                                      .attn_factor = 1,
+                                      .beta_fast = 32,
+                                      .beta_slow = 1};
     double local_base = family->local_rope_base;
     MOE__TRY(read_number(r, "rope.freq_base", &rope->base));
     MOE__TRY(read_number(r, "rope.freq_base_swa", &local_base));
@@ -165,31 +170,33 @@ static moe_status read_rope(const struct size_reader *r, struct moe__net *net)
         rope->beta_fast <= 0)
         return moe__fail(r->err, MOE_ERR_FORMAT,
                          "%s.rope: base %g, original context %g and beta %g "
-                         "%g must be positive, the base above 1", r->family,
-                         rope->base, rope->original_ctx, rope->beta_fast,
-                         rope->beta_slow);
-    net->rope[MOE__ROPE_LOCAL] = (struct moe__rope_params){
-        .base = local_base, .scaling = MOE__SCALING_NONE, .factor = 1,
-        .original_ctx = rope->original_ctx, .attn_factor = 1};
+                         "%g must be positive, the base above 1",
+                         r->family, rope->base, rope->original_ctx,
+                         rope->beta_fast, rope->beta_slow);
+    net->rope[MOE__ROPE_LOCAL] =
+        (struct moe__rope_params){.base = local_base,
+                                  .scaling = MOE__SCALING_NONE,
+                                  .factor = 1,
+                                  .original_ctx = rope->original_ctx,
+                                  .attn_factor = 1};
     return MOE_OK;
 }
 
 /* Relations between the numbers, and what follows from them. */
-static moe_status check_heads(const struct size_reader *r,
-                              struct moe__net *net)
+static moe_status check_heads(const struct size_reader *r, struct moe__net *net)
 {
     if (net->n_kv_heads == 0)
         net->n_kv_heads = net->n_heads;
     if (net->n_heads % net->n_kv_heads != 0)
         return moe__fail(r->err, MOE_ERR_FORMAT,
                          "%s.attention: %d query heads cannot share %d "
-                         "key/value heads evenly", r->family, net->n_heads,
-                         net->n_kv_heads);
+                         "key/value heads evenly",
+                         r->family, net->n_heads, net->n_kv_heads);
     if (net->d_head == 0 && net->d_model % net->n_heads != 0)
         return moe__fail(r->err, MOE_ERR_FORMAT,
                          "%s: embedding_length %d is not a multiple of "
-                         "head_count %d", r->family, net->d_model,
-                         net->n_heads);
+                         "head_count %d",
+                         r->family, net->d_model, net->n_heads);
     if (net->d_head == 0)
         net->d_head = net->d_model / net->n_heads;
     if (net->n_rot == 0)
@@ -197,8 +204,8 @@ static moe_status check_heads(const struct size_reader *r,
     if (net->n_rot > net->d_head || net->n_rot % 2 != 0)
         return moe__fail(r->err, MOE_ERR_FORMAT,
                          "%s.rope.dimension_count: expected an even number "
-                         "up to the head size %d, found %d", r->family,
-                         net->d_head, net->n_rot);
+                         "up to the head size %d, found %d",
+                         r->family, net->d_head, net->n_rot);
     int64_t width = (int64_t)net->n_heads * net->d_head;
     if (width > MAX_WIDTH)
         return moe__fail(r->err, MOE_ERR_FORMAT,
@@ -228,14 +235,15 @@ static moe_status check_experts(const struct size_reader *r,
     if (!family_has_part(net->family, &moe__part_experts))
         return moe__fail(r->err, MOE_ERR_UNSUPPORTED,
                          "%s.expert_count is %d, but this family has no "
-                         "experts", r->family, net->n_experts);
+                         "experts",
+                         r->family, net->n_experts);
     if (net->n_active < 1 || net->n_active > net->n_experts)
         return moe__fail(r->err, MOE_ERR_FORMAT,
                          "%s.expert_used_count: expected 1 to %d "
-                         "(expert_count), found %d", r->family,
-                         net->n_experts, net->n_active);
-    const struct size_key d_expert = {"expert_feed_forward_length",
-                                      SIZE(d_ff), 1, MAX_FF, false};
+                         "(expert_count), found %d",
+                         r->family, net->n_experts, net->n_active);
+    const struct size_key d_expert = {"expert_feed_forward_length", SIZE(d_ff),
+                                      1, MAX_FF, false};
     return read_size(r, &d_expert, &net->d_ff);
 }
 
@@ -250,7 +258,8 @@ static moe_status check_value_length(const struct size_reader *r,
     if (d_value != net->d_head)
         return moe__fail(r->err, MOE_ERR_UNSUPPORTED,
                          "%s.attention.value_length %d differs from the key "
-                         "length %d", r->family, d_value, net->d_head);
+                         "length %d",
+                         r->family, d_value, net->d_head);
     return MOE_OK;
 }
 
@@ -263,8 +272,8 @@ static void choose_scales(struct moe__net *net)
                           : (float)net->d_head;
         net->attn_scale = 1.0f / sqrtf(width);
     }
-    net->embed_scale = family->is_embed_scaled ? sqrtf((float)net->d_model)
-                                               : 1.0f;
+    net->embed_scale =
+        family->is_embed_scaled ? sqrtf((float)net->d_model) : 1.0f;
     if (net->expert_scale == 0)
         net->expert_scale = 1.0f;
     if (family->window == MOE__WINDOW_NEVER)
@@ -289,7 +298,8 @@ static moe_status find_family(struct moe__net *net,
     if (net->family == NULL)
         return moe__fail(err, MOE_ERR_UNSUPPORTED,
                          "model family '%.*s' is not supported (supported: "
-                         "%s)", name.n < 40 ? (int)name.n : 40,
+                         "%s)",
+                         name.n < 40 ? (int)name.n : 40,
                          (const char *)name.data, moe__family_names());
     return MOE_OK;
 }

@@ -12,10 +12,15 @@ static const struct backend {
     const char *reason; /* why `needs` is not met */
     moe__kern_fill_fn *fill[MAX_FILLS];
 } backends[] = {
-    {MOE_BACKEND_SCALAR, "scalar", 0, "",
+    {MOE_BACKEND_SCALAR,
+     "scalar",
+     0,
+     "",
      {moe__scalar_fill_mat, moe__scalar_fill_misc, moe__scalar_fill_attn}},
 #if MOE__HAS_AVX2
-    {MOE_BACKEND_AVX2, "avx2", MOE__CPU_AVX2,
+    {MOE_BACKEND_AVX2,
+     "avx2",
+     MOE__CPU_AVX2,
      "the processor or the system lacks AVX2, FMA or F16C",
      {moe__avx2_fill_mat, moe__avx2_fill_mat32, moe__avx2_fill_mat256,
       moe__avx2_fill_misc, moe__avx2_fill_attn}},

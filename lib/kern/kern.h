@@ -67,8 +67,8 @@ enum moe__kv { MOE__KV_F32, MOE__KV_F16, MOE__KV_Q8_0, MOE__N_KVS };
 
 /* Query heads that share one KV head, for one token and one span. */
 struct moe__attn {
-    const float *q;           /* [n_q, d_head] */
-    const void *const *k;     /* tiles from MOE__SPAN * span on */
+    const float *q;       /* [n_q, d_head] */
+    const void *const *k; /* tiles from MOE__SPAN * span on */
     const void *const *v;
     int32_t n_q;
     int32_t d_head;
@@ -92,8 +92,8 @@ struct moe__kern {
      * sums: see struct moe__act. */
     void (*quantize_a32)(int8_t *q, float *scale, int16_t *sum, const float *x,
                          int32_t n);
-    void (*quantize_a256)(int8_t *q, float *scale, int16_t *sum,
-                          const float *x, int32_t n);
+    void (*quantize_a256)(int8_t *q, float *scale, int16_t *sum, const float *x,
+                          int32_t n);
 
     moe__matmul_fn *matmul[MOE__N_TYPES]; /* NULL: not runnable */
 
@@ -107,9 +107,9 @@ struct moe__kern {
     void (*glu[MOE__N_GLUS])(float *y, const float *gate, const float *up,
                              int32_t n);
 
-    void (*add)(float *y, const float *x, int32_t n);            /* y += x */
-    void (*scale)(float *y, float s, int32_t n);                 /* y *= s */
-    void (*axpy)(float *y, float a, const float *x, int32_t n);  /* y += a x */
+    void (*add)(float *y, const float *x, int32_t n);           /* y += x */
+    void (*scale)(float *y, float s, int32_t n);                /* y *= s */
+    void (*axpy)(float *y, float a, const float *x, int32_t n); /* y += a x */
 
     /* x = cap * tanh(x / cap) */
     void (*softcap)(float *x, float cap, int32_t n);

@@ -44,13 +44,14 @@ moe_status moe__kv_plan(const struct moe__kv_shape *shape, uint64_t *bytes,
     if (shape->d_head % type->block != 0)
         return moe__fail(err, MOE_ERR_UNSUPPORTED,
                          "kv type %s needs a head size that is a multiple of "
-                         "%d, this model's is %d", type->name, type->block,
-                         shape->d_head);
+                         "%d, this model's is %d",
+                         type->name, type->block, shape->d_head);
     if (!kv_sizes(shape, &data_bytes, &tiles_bytes) ||
         !moe__add_size(data_bytes, tiles_bytes, &sum))
         return moe__fail(err, MOE_ERR_NO_MEMORY,
                          "keys and values of %d positions do not fit in the "
-                         "address space", shape->n_ctx);
+                         "address space",
+                         shape->n_ctx);
     *bytes = sum;
     return MOE_OK;
 }
@@ -73,8 +74,8 @@ moe_status moe__kv_create(struct moe__kv_store *kv, struct moe__mem *mem,
         moe__kv_free(kv);
         return moe__fail(err, MOE_ERR_NO_MEMORY,
                          "no memory for the keys and values of %d positions: "
-                         "%llu bytes", shape->n_ctx,
-                         (unsigned long long)bytes);
+                         "%llu bytes",
+                         shape->n_ctx, (unsigned long long)bytes);
     }
     size_t tile_bytes = kv->row_bytes * MOE__TILE;
     for (size_t i = 0; i < kv->tiles_bytes / sizeof *kv->tiles; i++)
@@ -98,8 +99,8 @@ const void *const *moe__kv_keys(const struct moe__kv_store *kv, int32_t layer,
     return kv->tiles + row * 2 * (size_t)kv->n_tiles;
 }
 
-const void *const *moe__kv_values(const struct moe__kv_store *kv,
-                                  int32_t layer, int32_t head)
+const void *const *moe__kv_values(const struct moe__kv_store *kv, int32_t layer,
+                                  int32_t head)
 {
     return moe__kv_keys(kv, layer, head) + kv->n_tiles;
 }

@@ -45,8 +45,8 @@ void moe__kv_free(struct moe__kv_store *kv);
 /* Tables of the tiles of one head: keys [n_tiles], values [n_tiles]. */
 const void *const *moe__kv_keys(const struct moe__kv_store *kv, int32_t layer,
                                 int32_t head);
-const void *const *moe__kv_values(const struct moe__kv_store *kv,
-                                  int32_t layer, int32_t head);
+const void *const *moe__kv_values(const struct moe__kv_store *kv, int32_t layer,
+                                  int32_t head);
 /* Where the row of a position is written: tiles as above. */
 void *moe__kv_row(const struct moe__kv_store *kv, const void *const *tiles,
                   int32_t pos);

@@ -50,10 +50,9 @@ void moe__quant_iq2_xxs(struct moe__codes *codes, const uint8_t *block)
         codes->scale[2 * g] = codes->scale[2 * g + 1] =
             (int16_t)(2 * (signs >> 28) + 1);
         for (int32_t k = 0; k < 4; k++)
-            entry_to_codes(codes->q + 32 * g + 8 * k, 8,
-                           moe__quant_iq2_xxs_book[index[k]], 2,
-                           moe__quant_iq2_values,
-                           even_signs(signs >> 7 * k & 127));
+            entry_to_codes(
+                codes->q + 32 * g + 8 * k, 8, moe__quant_iq2_xxs_book[index[k]],
+                2, moe__quant_iq2_values, even_signs(signs >> 7 * k & 127));
     }
 }
 
@@ -68,9 +67,8 @@ void moe__quant_iq2_xs(struct moe__codes *codes, const uint8_t *block)
             (int16_t)(2 * (scales[g / 2] >> 4 * (g % 2) & 15) + 1);
     for (int32_t k = 0; k < 32; k++) {
         uint32_t word = moe__load_u16(block + 2 + 2 * k);
-        entry_to_codes(codes->q + 8 * k, 8,
-                       moe__quant_iq2_xs_book[word & 511], 2,
-                       moe__quant_iq2_values, even_signs(word >> 9));
+        entry_to_codes(codes->q + 8 * k, 8, moe__quant_iq2_xs_book[word & 511],
+                       2, moe__quant_iq2_values, even_signs(word >> 9));
     }
 }
 
@@ -130,9 +128,9 @@ void moe__quant_iq3_s(struct moe__codes *codes, const uint8_t *block)
 /* IQ1: values -1, 0, 1, moved by 1/8 up or down: eight times that is whole. */
 static void iq1_entry(int8_t *q, uint32_t index, bool is_down)
 {
-    entry_to_codes(q, 8, moe__quant_iq1_book[index], 2,
-                   is_down ? moe__quant_iq1_down_values
-                           : moe__quant_iq1_up_values, 0);
+    entry_to_codes(
+        q, 8, moe__quant_iq1_book[index], 2,
+        is_down ? moe__quant_iq1_down_values : moe__quant_iq1_up_values, 0);
 }
 
 /* h d; u8 qs[32]; u16 qh[8]: four times three index bits, three bits of scale,
@@ -178,8 +176,8 @@ void moe__quant_iq4_xs(struct moe__codes *codes, const uint8_t *block)
     uint32_t high = moe__load_u16(block + 2);
     set_scale_of_block(codes, half_at(block));
     for (int32_t g = 0; g < 8; g++) {
-        uint32_t scale = (block[4 + g / 2] >> 4 * (g % 2) & 15u) |
-                         (high >> 2 * g & 3) << 4;
+        uint32_t scale =
+            (block[4 + g / 2] >> 4 * (g % 2) & 15u) | (high >> 2 * g & 3) << 4;
         codes->scale[2 * g] = codes->scale[2 * g + 1] =
             (int16_t)((int32_t)scale - 32);
         for (int32_t j = 0; j < 16; j++) {

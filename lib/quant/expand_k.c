@@ -62,10 +62,10 @@ void moe__quant_q3_k(struct moe__codes *codes, const uint8_t *block)
 static void unpack_q4_scales(struct moe__codes *codes, const uint8_t *b)
 {
     for (int32_t j = 0; j < 8; j++) {
-        int32_t scale = j < 4 ? b[j] & 63
-                              : (b[j + 4] & 15) | (b[j - 4] >> 6) << 4;
-        int32_t min = j < 4 ? b[j + 4] & 63
-                            : (b[j + 4] >> 4) | (b[j] >> 6) << 4;
+        int32_t scale =
+            j < 4 ? b[j] & 63 : (b[j + 4] & 15) | (b[j - 4] >> 6) << 4;
+        int32_t min =
+            j < 4 ? b[j + 4] & 63 : (b[j + 4] >> 4) | (b[j] >> 6) << 4;
         codes->scale[2 * j] = codes->scale[2 * j + 1] = (int16_t)scale;
         codes->min[2 * j] = codes->min[2 * j + 1] = (int16_t)min;
     }

@@ -19,15 +19,41 @@
 
 /* GGUF's numbers; gaps are types that were removed from the format. */
 enum moe__type {
-    MOE__F32 = 0, MOE__F16 = 1, MOE__Q4_0 = 2, MOE__Q4_1 = 3, MOE__Q5_0 = 6,
-    MOE__Q5_1 = 7, MOE__Q8_0 = 8, MOE__Q8_1 = 9, MOE__Q2_K = 10,
-    MOE__Q3_K = 11, MOE__Q4_K = 12, MOE__Q5_K = 13, MOE__Q6_K = 14,
-    MOE__Q8_K = 15, MOE__IQ2_XXS = 16, MOE__IQ2_XS = 17, MOE__IQ3_XXS = 18,
-    MOE__IQ1_S = 19, MOE__IQ4_NL = 20, MOE__IQ3_S = 21, MOE__IQ2_S = 22,
-    MOE__IQ4_XS = 23, MOE__I8 = 24, MOE__I16 = 25, MOE__I32 = 26,
-    MOE__I64 = 27, MOE__F64 = 28, MOE__IQ1_M = 29, MOE__BF16 = 30,
-    MOE__TQ1_0 = 34, MOE__TQ2_0 = 35, MOE__MXFP4 = 39, MOE__NVFP4 = 40,
-    MOE__Q1_0 = 41, MOE__Q2_0 = 42,
+    MOE__F32 = 0,
+    MOE__F16 = 1,
+    MOE__Q4_0 = 2,
+    MOE__Q4_1 = 3,
+    MOE__Q5_0 = 6,
+    MOE__Q5_1 = 7,
+    MOE__Q8_0 = 8,
+    MOE__Q8_1 = 9,
+    MOE__Q2_K = 10,
+    MOE__Q3_K = 11,
+    MOE__Q4_K = 12,
+    MOE__Q5_K = 13,
+    MOE__Q6_K = 14,
+    MOE__Q8_K = 15,
+    MOE__IQ2_XXS = 16,
+    MOE__IQ2_XS = 17,
+    MOE__IQ3_XXS = 18,
+    MOE__IQ1_S = 19,
+    MOE__IQ4_NL = 20,
+    MOE__IQ3_S = 21,
+    MOE__IQ2_S = 22,
+    MOE__IQ4_XS = 23,
+    MOE__I8 = 24,
+    MOE__I16 = 25,
+    MOE__I32 = 26,
+    MOE__I64 = 27,
+    MOE__F64 = 28,
+    MOE__IQ1_M = 29,
+    MOE__BF16 = 30,
+    MOE__TQ1_0 = 34,
+    MOE__TQ2_0 = 35,
+    MOE__MXFP4 = 39,
+    MOE__NVFP4 = 40,
+    MOE__Q1_0 = 41,
+    MOE__Q2_0 = 42,
     MOE__N_TYPES = 43
 };
 
@@ -52,8 +78,8 @@ struct moe__codes {
 typedef void moe__expand_fn(struct moe__codes *codes, const uint8_t *block);
 
 struct moe__type_info {
-    const char *name;     /* "Q4_K"; NULL in gaps */
-    int32_t block_elems;  /* 1 for plain numbers */
+    const char *name;    /* "Q4_K"; NULL in gaps */
+    int32_t block_elems; /* 1 for plain numbers */
     int32_t block_bytes;
     enum moe__operand operand;
     bool has_min;

@@ -2,16 +2,24 @@
 #include "quant/expand.h"
 
 #define WEIGHTS(type, elems, bytes, kind, mins, fn) \
-    [type] = {.name = &#type[5], .block_elems = elems, .block_bytes = bytes, \
-              .operand = kind, .has_min = mins, .expand = fn}
-#define FLOATS(type, bytes)                                                 \
-    [type] = {.name = &#type[5], .block_elems = 1, .block_bytes = bytes,    \
+    [type] = {.name = &#type[5],                    \
+              .block_elems = elems,                 \
+              .block_bytes = bytes,                 \
+              .operand = kind,                      \
+              .has_min = mins,                      \
+              .expand = fn}
+#define FLOATS(type, bytes)         \
+    [type] = {.name = &#type[5],    \
+              .block_elems = 1,     \
+              .block_bytes = bytes, \
               .operand = MOE__OPERAND_F32}
 #define NUMBERS(type, bytes) \
     [type] = {.name = &#type[5], .block_elems = 1, .block_bytes = bytes}
-#define DECODED(type, elems, bytes, fn)                                  \
-    [type] = {.name = &#type[5], .block_elems = elems,                   \
-              .block_bytes = bytes, .decode = fn}
+#define DECODED(type, elems, bytes, fn) \
+    [type] = {.name = &#type[5],        \
+              .block_elems = elems,     \
+              .block_bytes = bytes,     \
+              .decode = fn}
 #define A32 MOE__OPERAND_A32
 #define A256 MOE__OPERAND_A256
 
@@ -58,7 +66,8 @@ static const struct moe__type_info types[MOE__N_TYPES] = {
 const struct moe__type_info *moe__type_info(int64_t type)
 {
     return type >= 0 && type < MOE__N_TYPES && types[type].name != NULL
-               ? &types[type] : NULL;
+               ? &types[type]
+               : NULL;
 }
 
 bool moe__row_bytes(int32_t type, uint64_t n, uint64_t *bytes)
@@ -74,14 +83,22 @@ bool moe__row_bytes(int32_t type, uint64_t n, uint64_t *bytes)
 static float decode_number(int32_t type, const uint8_t *p)
 {
     switch (type) {
-    case MOE__F32: return moe__load_f32(p);
-    case MOE__F16: return moe__f16_to_f32(moe__load_u16(p));
-    case MOE__BF16: return moe__bf16_to_f32(moe__load_u16(p));
-    case MOE__F64: return (float)moe__bits_to_f64(moe__load_u64(p));
-    case MOE__I8: return (float)(int8_t)p[0];
-    case MOE__I16: return (float)(int16_t)moe__load_u16(p);
-    case MOE__I32: return (float)(int32_t)moe__load_u32(p);
-    default: return (float)(int64_t)moe__load_u64(p);
+    case MOE__F32:
+        return moe__load_f32(p);
+    case MOE__F16:
+        return moe__f16_to_f32(moe__load_u16(p));
+    case MOE__BF16:
+        return moe__bf16_to_f32(moe__load_u16(p));
+    case MOE__F64:
+        return (float)moe__bits_to_f64(moe__load_u64(p));
+    case MOE__I8:
+        return (float)(int8_t)p[0];
+    case MOE__I16:
+        return (float)(int16_t)moe__load_u16(p);
+    case MOE__I32:
+        return (float)(int32_t)moe__load_u32(p);
+    default:
+        return (float)(int64_t)moe__load_u64(p);
     }
 }
 
@@ -90,8 +107,7 @@ static void decode_codes(float *x, const struct moe__codes *codes, int32_t n)
 {
     for (int32_t i = 0; i < n; i++) {
         int32_t g = i / 16;
-        float product = codes->d * (float)codes->scale[g] *
-                        (float)codes->q[i];
+        float product = codes->d * (float)codes->scale[g] * (float)codes->q[i];
         x[i] = product - codes->dmin * (float)codes->min[g];
     }
 }

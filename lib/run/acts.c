@@ -69,8 +69,7 @@ void moe__step_run(const struct moe__step *step, moe__chunk_fn *fn, void *arg,
 }
 
 struct moe__matmul moe__run_tokens(const struct moe__matmul *job,
-                                   struct moe__act *x, int32_t first,
-                                   int32_t n)
+                                   struct moe__act *x, int32_t first, int32_t n)
 {
     struct moe__matmul part = *job;
     part.n_tokens = n;
@@ -91,8 +90,8 @@ void moe__step_multiply(const struct moe__step *step,
     for (int32_t t = 0; t < n && !moe__step_is_stopped(step);
          t += MOE__STEP_TOKENS) {
         struct moe__act x;
-        struct moe__matmul part = moe__run_tokens(
-            job, &x, t, moe__min_i32(MOE__STEP_TOKENS, n - t));
+        struct moe__matmul part =
+            moe__run_tokens(job, &x, t, moe__min_i32(MOE__STEP_TOKENS, n - t));
         step->engine->kern.matmul[job->w->type](&part);
     }
 }
@@ -126,16 +125,15 @@ static void matmul_chunk(void *arg, int32_t chunk, int32_t thread)
 void moe__step_matmul(const struct moe__step *step,
                       const struct moe__matmul *jobs, int32_t n_jobs)
 {
-    struct matmul_phase phase = {.step = step, .jobs = jobs,
-                                 .n_jobs = n_jobs};
+    struct matmul_phase phase = {.step = step, .jobs = jobs, .n_jobs = n_jobs};
     for (int32_t j = 0; j < n_jobs; j++) {
         uint64_t rows = CHUNK_BYTES / jobs[j].w->row_bytes;
-        int32_t block = rows < CHUNK_ROWS ? CHUNK_ROWS
-                                          : (int32_t)rows / CHUNK_ROWS *
-                                                CHUNK_ROWS;
+        int32_t block = rows < CHUNK_ROWS
+                            ? CHUNK_ROWS
+                            : (int32_t)rows / CHUNK_ROWS * CHUNK_ROWS;
         phase.block_rows[j] = block;
-        phase.first_chunk[j + 1] = phase.first_chunk[j] +
-                                   moe__ceil_div(jobs[j].row_end, block);
+        phase.first_chunk[j + 1] =
+            phase.first_chunk[j] + moe__ceil_div(jobs[j].row_end, block);
     }
     moe__step_run(step, matmul_chunk, &phase, phase.first_chunk[n_jobs]);
 }

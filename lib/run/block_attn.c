@@ -50,8 +50,7 @@ static void store_token(void *arg, int32_t token, int32_t thread)
     float *v = e->v + (size_t)token * (size_t)net->kv_width;
     (void)thread;
     shape_heads(step, token, q, net->n_heads, layer->q_bias, layer->q_norm);
-    shape_heads(step, token, k, net->n_kv_heads, layer->k_bias,
-                layer->k_norm);
+    shape_heads(step, token, k, net->n_kv_heads, layer->k_bias, layer->k_norm);
     if (layer->v_bias != NULL)
         e->kern.add(v, layer->v_bias, net->kv_width);
     int32_t pos = step->pos + token;
@@ -86,10 +85,9 @@ static void attend_head(void *arg, int32_t chunk, int32_t thread)
         int32_t start = (first + s) * MOE__SPAN;
         struct moe__attn job = {
             .q = e->q + at,
-            .k = moe__kv_keys(&e->kv, step->i_layer, head) +
-                 start / MOE__TILE,
-            .v = moe__kv_values(&e->kv, step->i_layer, head) +
-                 start / MOE__TILE,
+            .k = moe__kv_keys(&e->kv, step->i_layer, head) + start / MOE__TILE,
+            .v =
+                moe__kv_values(&e->kv, step->i_layer, head) + start / MOE__TILE,
             .n_q = n_q,
             .d_head = d_head,
             .begin = moe__max_i32(begin - start, 0),
@@ -105,8 +103,8 @@ static void attend_head(void *arg, int32_t chunk, int32_t thread)
     for (int32_t i = 0; i < n_q; i++)
         e->kern.attend_merge(e->mixed + at + i * d_head, lane->attn_max + i,
                              lane->attn_sum + i, n_q,
-                             lane->attn_acc + i * d_head,
-                             (int64_t)n_q * d_head, n_spans, d_head);
+                             lane->attn_acc + i * d_head, (int64_t)n_q * d_head,
+                             n_spans, d_head);
 }
 
 static void quantize_mixed(void *arg, int32_t token, int32_t thread)
@@ -131,8 +129,7 @@ static void add_token(void *arg, int32_t token, int32_t thread)
     if (layer->o_bias != NULL)
         e->kern.add(out, layer->o_bias, d_model);
     if (layer->post_attn_norm != NULL)
-        e->kern.rms_norm(out, out, layer->post_attn_norm, d_model,
-                         e->net->eps);
+        e->kern.rms_norm(out, out, layer->post_attn_norm, d_model, e->net->eps);
     e->kern.add(e->x + at, out, d_model);
 }
 

@@ -28,8 +28,8 @@ static int32_t number_chunks(const struct moe__engine *e, int32_t n_rows,
     int32_t n_blocks = moe__ceil_div(n_rows, block_rows);
     e->group_chunk[0] = 0;
     for (int32_t g = 0; g < e->n_groups; g++)
-        e->group_chunk[g + 1] = e->group_chunk[g] +
-                                (e->groups[g].n > 0 ? n_blocks : 0);
+        e->group_chunk[g + 1] =
+            e->group_chunk[g] + (e->groups[g].n > 0 ? n_blocks : 0);
     return e->group_chunk[e->n_groups];
 }
 
@@ -97,14 +97,13 @@ static void down_chunk(void *arg, int32_t chunk, int32_t thread)
     const struct moe__group *group = &e->groups[g];
     const struct moe__mat *down = &group->ffn->down;
     size_t at = (size_t)group->first * (size_t)e->net->d_model;
-    struct moe__matmul job = moe__run_job(down, &e->hidden, e->out + at,
-                                          group->n);
+    struct moe__matmul job =
+        moe__run_job(down, &e->hidden, e->out + at, group->n);
     struct moe__act x = moe__act_from(job.x, group->first);
     (void)thread;
     job.x = &x;
     job.row_begin = (chunk - e->group_chunk[g]) * phase->block_rows;
-    job.row_end = moe__min_i32(down->n_rows,
-                               job.row_begin + phase->block_rows);
+    job.row_end = moe__min_i32(down->n_rows, job.row_begin + phase->block_rows);
     moe__step_multiply(phase->step, &job);
 }
 
@@ -142,8 +141,7 @@ static void ffn_add_token(void *arg, int32_t token, int32_t thread)
     size_t at = (size_t)token * (size_t)d_model;
     (void)thread;
     if (norm != NULL)
-        e->kern.rms_norm(e->out + at, e->out + at, norm, d_model,
-                         e->net->eps);
+        e->kern.rms_norm(e->out + at, e->out + at, norm, d_model, e->net->eps);
     e->kern.add(e->x + at, e->out + at, d_model);
 }
 

@@ -50,8 +50,8 @@ static void combine_token(void *arg, int32_t token, int32_t thread)
 static void count_experts(const struct moe__step *step)
 {
     const struct moe__engine *e = step->engine;
-    uint64_t *count = e->expert_count +
-                      (size_t)step->i_layer * (size_t)e->net->n_experts;
+    uint64_t *count =
+        e->expert_count + (size_t)step->i_layer * (size_t)e->net->n_experts;
     for (int32_t g = 0; g < e->n_groups; g++)
         count[g] += (uint64_t)e->groups[g].n;
 }

@@ -63,8 +63,7 @@ static void find_operands(struct moe__engine *e)
                       operand_bit(&l->v) | operand_bit(&l->router);
         e->mid.mask |= operand_bit(&l->o);
         int32_t n = l->experts != NULL ? net->n_experts : 1;
-        const struct moe__ffn *ffn = l->experts != NULL ? l->experts
-                                                        : &l->ffn;
+        const struct moe__ffn *ffn = l->experts != NULL ? l->experts : &l->ffn;
         for (int32_t f = 0; f < n; f++) {
             e->in.mask |= operand_bit(&ffn[f].gate) | operand_bit(&ffn[f].up);
             e->hidden.mask |= operand_bit(&ffn[f].down);
@@ -87,8 +86,8 @@ static void carve_lanes(struct moe__engine *e, struct carver *c)
             .up = carve(c, part, sizeof(float)),
             .attn_max = carve(c, n_spans * n_q, sizeof(float)),
             .attn_sum = carve(c, n_spans * n_q, sizeof(float)),
-            .attn_acc = carve(c, n_spans * n_q * (size_t)net->d_head,
-                              sizeof(float)),
+            .attn_acc =
+                carve(c, n_spans * n_q * (size_t)net->d_head, sizeof(float)),
         };
         if (c->base != NULL)
             e->lanes[t] = lane;
@@ -109,8 +108,8 @@ static void carve_routes(struct moe__engine *e, struct carver *c)
     e->group_src = carve(c, n_choices, sizeof *e->group_src);
     e->groups = carve(c, n_groups, sizeof *e->groups);
     e->group_chunk = carve(c, n_groups + 1, sizeof *e->group_chunk);
-    e->expert_count = carve(c, (size_t)net->n_layers * n_experts,
-                            sizeof *e->expert_count);
+    e->expert_count =
+        carve(c, (size_t)net->n_layers * n_experts, sizeof *e->expert_count);
 }
 
 /* What attention needs and what the feed-forward needs are never alive
@@ -171,8 +170,8 @@ static moe_status engine_measure(struct moe__engine *e,
     if (c.is_too_large)
         return moe__fail(err, MOE_ERR_NO_MEMORY,
                          "scratch memory for %d positions in batches of %d "
-                         "does not fit in the address space", params->n_ctx,
-                         params->n_batch);
+                         "does not fit in the address space",
+                         params->n_ctx, params->n_batch);
     e->memory_bytes = c.used;
     return MOE_OK;
 }
@@ -198,13 +197,12 @@ static moe_status engine_fill(struct moe__engine *e, struct moe__err *err)
     e->memory = moe__mem_alloc(e->mem, e->memory_bytes);
     if (e->memory == NULL)
         return moe__fail(err, MOE_ERR_NO_MEMORY,
-                         "no memory for %zu bytes of scratch",
-                         e->memory_bytes);
+                         "no memory for %zu bytes of scratch", e->memory_bytes);
     struct carver c = {e->memory, 0, false};
     engine_carve(e, &c);
-    memset(e->expert_count, 0, (size_t)e->net->n_layers *
-                                   (size_t)e->net->n_experts *
-                                   sizeof *e->expert_count);
+    memset(e->expert_count, 0,
+           (size_t)e->net->n_layers * (size_t)e->net->n_experts *
+               sizeof *e->expert_count);
     for (int32_t r = 0; r < MOE__N_ROPES; r++)
         moe__rope_init(&e->rope[r], e->net, (enum moe__rope_kind)r,
                        e->params.n_ctx);

@@ -9,8 +9,8 @@ static void embed_token(void *arg, int32_t token, int32_t thread)
     const struct moe__mat *embed = &net->embed;
     float *x = e->x + (size_t)token * (size_t)net->d_model;
     (void)thread;
-    moe__decode(embed->type, x, embed->data + embed->row_bytes *
-                                    (uint64_t)step->tokens[token],
+    moe__decode(embed->type, x,
+                embed->data + embed->row_bytes * (uint64_t)step->tokens[token],
                 (size_t)net->d_model);
     if (net->embed_scale != 1.0f)
         e->kern.scale(x, net->embed_scale, net->d_model);
@@ -61,10 +61,11 @@ bool moe__engine_step(struct moe__engine *engine, const moe_token *tokens,
                       int32_t n, int32_t pos, const _Atomic int32_t *stop)
 {
     const struct moe__net *net = engine->net;
-    struct moe__step step = {.engine = engine, .tokens = tokens, .n = n,
-                             .pos = pos, .stop = stop};
+    struct moe__step step = {
+        .engine = engine, .tokens = tokens, .n = n, .pos = pos, .stop = stop};
     moe__step_run(&step, embed_token, &step, n);
-    for (int32_t i = 0; i < net->n_layers && !moe__step_is_stopped(&step); i++) {
+    for (int32_t i = 0; i < net->n_layers && !moe__step_is_stopped(&step);
+         i++) {
         step.layer = &net->layers[i];
         step.i_layer = i;
         moe__block_attn(&step);

@@ -28,13 +28,13 @@ static double rope_clamp(double x, double lo, double hi)
 static double yarn_share(const struct moe__rope_params *p, int32_t n_rot,
                          int32_t i)
 {
-    double lo = rope_pair_of_turns(p->beta_fast, p->original_ctx, p->base,
-                                   n_rot);
-    double hi = rope_pair_of_turns(p->beta_slow, p->original_ctx, p->base,
-                                   n_rot);
+    double lo =
+        rope_pair_of_turns(p->beta_fast, p->original_ctx, p->base, n_rot);
+    double hi =
+        rope_pair_of_turns(p->beta_slow, p->original_ctx, p->base, n_rot);
     lo = rope_clamp(lo, 0, n_rot - 1);
     hi = rope_clamp(hi, 0, n_rot - 1);
-    lo = (double)(int64_t)lo;                      /* floor */
+    lo = (double)(int64_t)lo;                                /* floor */
     hi = (double)((int64_t)hi + ((double)(int64_t)hi < hi)); /* ceiling */
     double width = hi - lo > 0.001 ? hi - lo : 0.001;
     return 1 - rope_clamp((i - lo) / width, 0, 1);
@@ -45,8 +45,8 @@ static const float *rope_divisors(const struct moe__net *net,
                                   const struct moe__rope_params *p,
                                   int32_t n_ctx)
 {
-    const float *longer = n_ctx > p->original_ctx ? net->rope_long
-                                                  : net->rope_short;
+    const float *longer =
+        n_ctx > p->original_ctx ? net->rope_long : net->rope_short;
     return longer != NULL ? longer : p->divisor;
 }
 

@@ -73,26 +73,26 @@ struct moe__engine {
     float *cosine[MOE__N_ROPES]; /* [n_batch, n_rot / 2] of the step */
     float *sine[MOE__N_ROPES];
 
-    float *x;               /* [n_batch, d_model] the residual stream */
-    struct moe__acts in;    /* [n_batch, d_model] normed input of a block */
-    float *q;               /* [n_batch, q_width] */
-    float *k;               /* [n_batch, kv_width] */
-    float *v;               /* [n_batch, kv_width] */
-    float *mixed;           /* [n_batch, q_width] attention's result */
-    struct moe__acts mid;   /* the same, for the projection */
+    float *x;                /* [n_batch, d_model] the residual stream */
+    struct moe__acts in;     /* [n_batch, d_model] normed input of a block */
+    float *q;                /* [n_batch, q_width] */
+    float *k;                /* [n_batch, kv_width] */
+    float *v;                /* [n_batch, kv_width] */
+    float *mixed;            /* [n_batch, q_width] attention's result */
+    struct moe__acts mid;    /* the same, for the projection */
     struct moe__acts hidden; /* [n_rows, d_ff], n_rows = n_batch * n_active */
-    float *out;             /* [n_rows, d_model] a block's result */
-    float *logits;          /* [n_batch or 1, n_vocab] */
+    float *out;              /* [n_rows, d_model] a block's result */
+    float *logits;           /* [n_batch or 1, n_vocab] */
 
-    float *route_p;          /* [n_batch, n_experts] */
-    int32_t *route_id;       /* [n_batch, n_active] best first */
-    float *route_w;          /* [n_batch, n_active] */
-    int32_t *route_row;      /* [n_batch, n_active] row in hidden and out */
-    int32_t *group_src;      /* [n_rows] token of each row */
+    float *route_p;            /* [n_batch, n_experts] */
+    int32_t *route_id;         /* [n_batch, n_active] best first */
+    float *route_w;            /* [n_batch, n_active] */
+    int32_t *route_row;        /* [n_batch, n_active] row in hidden and out */
+    int32_t *group_src;        /* [n_rows] token of each row */
     struct moe__group *groups; /* [max(1, n_experts)] */
-    int32_t *group_chunk;    /* [max(1, n_experts) + 1] first chunk of each */
+    int32_t *group_chunk;      /* [max(1, n_experts) + 1] first chunk of each */
     int32_t n_groups;
-    uint64_t *expert_count;  /* [n_layers, n_experts] since creation */
+    uint64_t *expert_count; /* [n_layers, n_experts] since creation */
 
     struct moe__lane *lanes; /* [n_threads] */
 };

@@ -19,10 +19,10 @@ static moe_status try_override(const char *path, const char *override)
     moe_model *model = NULL;
     moe_context *ctx = NULL;
     moe_token ids[3] = {1, 2, 3};
-    moe_model_params mp = {.struct_size = sizeof mp, .meta = &override,
-                           .n_meta = 1};
-    moe_context_params cp = {.struct_size = sizeof cp, .n_ctx = 32,
-                             .n_threads = 1};
+    moe_model_params mp = {
+        .struct_size = sizeof mp, .meta = &override, .n_meta = 1};
+    moe_context_params cp = {
+        .struct_size = sizeof cp, .n_ctx = 32, .n_threads = 1};
     last.status = moe_model_open(path, &mp, &model, &why);
     if (last.status == MOE_OK)
         last.status = moe_context_create(model, &cp, &ctx, &why);
@@ -84,25 +84,55 @@ static void sentences_name_the_key_and_both_values(void)
 }
 
 static const char *const keys[] = {
-    "block_count", "embedding_length", "feed_forward_length",
-    "context_length", "attention.head_count", "attention.head_count_kv",
-    "attention.key_length", "attention.value_length", "rope.dimension_count",
-    "expert_count", "expert_used_count", "expert_feed_forward_length",
-    "attention.sliding_window", "attention.sliding_window_pattern",
-    "attention.layer_norm_rms_epsilon", "attention.scale", "rope.freq_base",
-    "rope.scaling.factor", "rope.scaling.original_context_length",
-    "rope.scaling.attn_factor", "attn_logit_softcapping",
-    "final_logit_softcapping", "expert_weights_scale",
+    "block_count",
+    "embedding_length",
+    "feed_forward_length",
+    "context_length",
+    "attention.head_count",
+    "attention.head_count_kv",
+    "attention.key_length",
+    "attention.value_length",
+    "rope.dimension_count",
+    "expert_count",
+    "expert_used_count",
+    "expert_feed_forward_length",
+    "attention.sliding_window",
+    "attention.sliding_window_pattern",
+    "attention.layer_norm_rms_epsilon",
+    "attention.scale",
+    "rope.freq_base",
+    "rope.scaling.factor",
+    "rope.scaling.original_context_length",
+    "rope.scaling.attn_factor",
+    "attn_logit_softcapping",
+    "final_logit_softcapping",
+    "expert_weights_scale",
 };
 
 /* Every key at every edge: nothing but a status and a sentence may come out. */
 static void every_size_at_every_edge(void)
 {
     static const char *const values[] = {
-        "0", "1", "2", "3", "-1", "255", "65536", "2147483647", "2147483648",
-        "4294967295", "4294967296", "9223372036854775807",
-        "-9223372036854775808", "1e30", "-1e30", "0.5", "1e-30", "true",
-        "text", "",
+        "0",
+        "1",
+        "2",
+        "3",
+        "-1",
+        "255",
+        "65536",
+        "2147483647",
+        "2147483648",
+        "4294967295",
+        "4294967296",
+        "9223372036854775807",
+        "-9223372036854775808",
+        "1e30",
+        "-1e30",
+        "0.5",
+        "1e-30",
+        "true",
+        "text",
+        "",
     };
     static const char *const paths[] = {MOE_MODEL, DENSE_MODEL};
     int n_refused = 0, n_ran = 0;
@@ -115,8 +145,8 @@ static void every_size_at_every_edge(void)
                 moe_status status = try_override(paths[p], override);
                 n_ran += status == MOE_OK;
                 n_refused += status != MOE_OK;
-                CHECK(status == MOE_OK || strlen(last.message) > 15,
-                      "%s: '%s'", override, last.message);
+                CHECK(status == MOE_OK || strlen(last.message) > 15, "%s: '%s'",
+                      override, last.message);
             }
     CHECK(n_ran > 50 && n_refused > 300, "%d ran, %d refused", n_ran,
           n_refused);

@@ -27,17 +27,18 @@ static void check_family(const char *family, const char *meta,
         int rows = (int)golden_number(rest, "logits_rows");
         size_t offset = (size_t)golden_number(rest, "offset");
         REQUIRE(n == first + rows && rows > 0 &&
-                golden_number(rest, "logits_cols") == n_vocab &&
-                offset + (size_t)rows * (size_t)n_vocab * 4 <= bytes,
+                    golden_number(rest, "logits_cols") == n_vocab &&
+                    offset + (size_t)rows * (size_t)n_vocab * 4 <= bytes,
                 "golden.json of %s", family);
         REQUIRE(moe_context_rewind(ctx, 0) == MOE_OK);
         REQUIRE(moe_context_eval(ctx, ids, n, NULL) == MOE_OK, "%s",
                 moe_context_error(ctx));
         for (int r = 0; r < rows; r++) {
-            const float *want = logits + offset / 4 + (size_t)r *
-                                                          (size_t)n_vocab;
+            const float *want =
+                logits + offset / 4 + (size_t)r * (size_t)n_vocab;
             double far = golden_distance(moe_context_logits(ctx, first + r),
-                                         want, (size_t)n_vocab) / std;
+                                         want, (size_t)n_vocab) /
+                         std;
             CHECK(far < 1e-4, "%s, sequence %d, row %d: %g of the deviation",
                   family, s, r, far);
         }
@@ -51,11 +52,11 @@ static void check_family(const char *family, const char *meta,
 }
 
 /* Each family on the definition and on the fastest backend. */
-#define FAMILY(name, meta)                              \
-    static void name##_equals_its_publisher(void)       \
-    {                                                   \
-        check_family(#name, meta, MOE_BACKEND_SCALAR);  \
-        check_family(#name, meta, MOE_BACKEND_AUTO);    \
+#define FAMILY(name, meta)                             \
+    static void name##_equals_its_publisher(void)      \
+    {                                                  \
+        check_family(#name, meta, MOE_BACKEND_SCALAR); \
+        check_family(#name, meta, MOE_BACKEND_AUTO);   \
     }
 
 FAMILY(mixtral, NULL)

@@ -26,10 +26,10 @@ static void stories260k_logits_and_text(void)
     size_t bytes, text_bytes;
     int n_vocab = 0;
     moe_token prompt[MAX_IDS], greedy[MAX_IDS];
-    char *text = test_read(test_data("stories260K/stories260K.txt"),
-                           &text_bytes);
-    float *want = test_read(test_data("stories260K/stories260K.logits.f32"),
-                            &bytes);
+    char *text =
+        test_read(test_data("stories260K/stories260K.txt"), &text_bytes);
+    float *want =
+        test_read(test_data("stories260K/stories260K.logits.f32"), &bytes);
     REQUIRE(text != NULL && want != NULL && bytes == 125 * 512 * 4);
     int n_prompt = line_ids(text, "prompt_ids", prompt);
     int n_greedy = line_ids(text, "greedy_ids", greedy);
@@ -63,8 +63,8 @@ static void stories260k_writes_the_reference_text(void)
     moe_context *ctx = NULL;
     moe_token_info piece = {.struct_size = sizeof piece};
     char story[2048];
-    char *text = test_read(test_data("stories260K/stories260K.txt"),
-                           &text_bytes);
+    char *text =
+        test_read(test_data("stories260K/stories260K.txt"), &text_bytes);
     const char *path = test_data("stories260K/stories260K.gguf");
     REQUIRE(text != NULL && moe_model_open(path, NULL, &model, &why) == MOE_OK,
             "%s", why.message);

@@ -8,12 +8,12 @@
 
 /* A malloc that counts and can be told to fail. */
 struct counter {
-    long n_alloc;    /* calls so far */
-    long n_live;     /* blocks out */
-    size_t live;     /* bytes out */
+    long n_alloc; /* calls so far */
+    long n_live;  /* blocks out */
+    size_t live;  /* bytes out */
     size_t peak;
-    long fail_at;    /* this call fails, counted from 1; 0: none */
-    int fails_on;    /* and all after it */
+    long fail_at; /* this call fails, counted from 1; 0: none */
+    int fails_on; /* and all after it */
 };
 
 static inline void *counter_alloc(void *user, size_t bytes, size_t align)
@@ -21,8 +21,8 @@ static inline void *counter_alloc(void *user, size_t bytes, size_t align)
     struct counter *c = user;
     void *p = NULL;
     c->n_alloc++;
-    if (c->fail_at > 0 && (c->n_alloc == c->fail_at ||
-                           (c->fails_on && c->n_alloc > c->fail_at)))
+    if (c->fail_at > 0 &&
+        (c->n_alloc == c->fail_at || (c->fails_on && c->n_alloc > c->fail_at)))
         return NULL;
     size_t rounded = (bytes + align - 1) / align * align;
     if ((p = aligned_alloc(align < 16 ? 16 : align, rounded + 16)) == NULL)

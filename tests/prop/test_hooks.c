@@ -24,10 +24,12 @@ static void log_tells_what_was_opened_and_created(void)
     struct log_lines lines = {0};
     moe_model *model = NULL;
     moe_context *ctx = NULL;
-    moe_model_params mp = {.struct_size = sizeof mp, .log = keep_line,
-                           .log_user = &lines};
-    moe_context_params cp = {.struct_size = sizeof cp, .log = keep_line,
-                             .log_user = &lines, .n_threads = 2,
+    moe_model_params mp = {
+        .struct_size = sizeof mp, .log = keep_line, .log_user = &lines};
+    moe_context_params cp = {.struct_size = sizeof cp,
+                             .log = keep_line,
+                             .log_user = &lines,
+                             .n_threads = 2,
                              .backend = MOE_BACKEND_SCALAR};
     REQUIRE(moe_model_open(TINY_Q8, &mp, &model, NULL) == MOE_OK);
     CHECK(lines.n[MOE_LOG_INFO] == 1 && lines.n[MOE_LOG_WARNING] == 0);
@@ -85,10 +87,9 @@ static void threads_come_from_the_host(void)
         moe_error why = {0};
         moe_context *ctx = NULL;
         moe_token ids[5] = {1, 2, 3, 4, 5};
-        moe_thread_hooks hooks = {sizeof hooks, &t, create_thread,
-                                  join_thread};
-        moe_context_params cp = {.struct_size = sizeof cp, .n_threads = 4,
-                                 .threads = &hooks};
+        moe_thread_hooks hooks = {sizeof hooks, &t, create_thread, join_thread};
+        moe_context_params cp = {
+            .struct_size = sizeof cp, .n_threads = 4, .threads = &hooks};
         moe_model *model = prop_open(TINY_Q8);
         moe_status status = moe_context_create(model, &cp, &ctx, &why);
         CHECK(status == (fail_at ? MOE_ERR_THREAD : MOE_OK), "%d: %s", fail_at,
@@ -97,8 +98,8 @@ static void threads_come_from_the_host(void)
             CHECK(moe_context_eval(ctx, ids, 5, NULL) == MOE_OK);
         moe_context_destroy(ctx);
         CHECK(t.n_created == (fail_at ? fail_at - 1 : 3) &&
-              t.n_joined == t.n_created, "%d: %d %d", fail_at, t.n_created,
-              t.n_joined);
+                  t.n_joined == t.n_created,
+              "%d: %d %d", fail_at, t.n_created, t.n_joined);
         moe_model_close(model);
     }
 }
@@ -142,8 +143,7 @@ static void a_source_gives_the_same_model(void)
     size_t n;
     char *data = test_read(TINY_Q8, &n);
     moe_model *mapped = prop_open(TINY_Q8), *copied = NULL;
-    moe_model_params copy = {.struct_size = sizeof copy,
-                             .load = MOE_LOAD_COPY};
+    moe_model_params copy = {.struct_size = sizeof copy, .load = MOE_LOAD_COPY};
     REQUIRE(data != NULL && mapped != NULL);
     float want = last_logit(mapped);
     CHECK(moe_model_open(TINY_Q8, &copy, &copied, NULL) == MOE_OK);
@@ -155,8 +155,8 @@ static void a_source_gives_the_same_model(void)
         moe_source source = {sizeof source, &f, n, read_memory, close_memory};
         moe_error why = {0};
         moe_model *model = NULL;
-        moe_status status = moe_model_open_source(&source, 1, NULL, &model,
-                                                  &why);
+        moe_status status =
+            moe_model_open_source(&source, 1, NULL, &model, &why);
         bool has_failed = fail_at > 0 && f.n_reads >= fail_at;
         CHECK(status == (has_failed ? MOE_ERR_IO : MOE_OK), "%d: %s", fail_at,
               why.message);
@@ -183,8 +183,8 @@ static void progress_is_told_and_may_stop(void)
                                .load = MOE_LOAD_COPY,
                                .progress = stop_at_half,
                                .progress_user = &seen};
-    CHECK(moe_model_open(TINY_Q8, &params, &model, &why) ==
-          MOE_ERR_CANCELLED && model == NULL);
+    CHECK(moe_model_open(TINY_Q8, &params, &model, &why) == MOE_ERR_CANCELLED &&
+          model == NULL);
     CHECK(seen >= 0.5f && strcmp(why.message, "loading was cancelled") == 0,
           "%g %s", (double)seen, why.message);
 }
@@ -208,17 +208,21 @@ static void structures_of_other_versions(void)
     moe_context_destroy(ctx);
     newer.unknown[1] = 1;
     CHECK(moe_context_create(model, &newer.known, &ctx, &why) ==
-          MOE_ERR_PARAMS_TOO_NEW && ctx == NULL);
+              MOE_ERR_PARAMS_TOO_NEW &&
+          ctx == NULL);
     CHECK(strncmp(why.message, "moe_context_params: a field at byte", 35) == 0,
           "%s", why.message);
     CHECK(moe_context_create(model, (moe_context_params *)(void *)&older, &ctx,
-                             &why) == MOE_OK, "%s", why.message);
+                             &why) == MOE_OK,
+          "%s", why.message);
     moe_context_destroy(ctx);
     moe_context_params unset = {0};
     CHECK(moe_context_create(model, &unset, &ctx, &why) == MOE_ERR_ARGUMENT);
-    CHECK(strncmp(why.message, "moe_context_params.struct_size: expected "
-                               "sizeof(moe_context_params)", 66) == 0, "%s",
-          why.message);
+    CHECK(strncmp(why.message,
+                  "moe_context_params.struct_size: expected "
+                  "sizeof(moe_context_params)",
+                  66) == 0,
+          "%s", why.message);
     /* Info structures are filled as far as they go. */
     struct {
         size_t struct_size;
@@ -226,8 +230,9 @@ static void structures_of_other_versions(void)
         char guard[8];
     } info = {.struct_size = offsetof(moe_model_info, name),
               .guard = "guarded"};
-    CHECK(moe_model_describe(model, (moe_model_info *)(void *)&info) == MOE_OK
-          && strcmp(info.family, "llama") == 0 &&
+    CHECK(moe_model_describe(model, (moe_model_info *)(void *)&info) ==
+              MOE_OK &&
+          strcmp(info.family, "llama") == 0 &&
           strcmp(info.guard, "guarded") == 0);
     moe_model_close(model);
 }
@@ -265,8 +270,9 @@ static void fields_are_set_by_name_within_bounds(void)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         moe_error why = {0};
         CHECK(moe_params_set(cases[i].kind, of_kind[cases[i].kind & 3],
-                             cases[i].name, cases[i].value, &why) ==
-              cases[i].status, "%s", cases[i].name);
+                             cases[i].name, cases[i].value,
+                             &why) == cases[i].status,
+              "%s", cases[i].name);
         CHECK(strcmp(why.message, cases[i].message) == 0, "%s", why.message);
     }
     CHECK(cp.n_ctx == 4096 && cp.kv == MOE_KV_Q8_0 &&
@@ -301,7 +307,8 @@ static void null_and_nonsense_are_refused(void)
     CHECK(moe_text_encode(model, "x", 1, 1u << 30, NULL, 0, &n, &why) ==
           MOE_ERR_ARGUMENT);
     CHECK(moe_text_encode(model, "hello", -1, 0, NULL, 0, &n, &why) ==
-          MOE_ERR_BUFFER && n > 0);
+              MOE_ERR_BUFFER &&
+          n > 0);
     CHECK(moe_text_decode(model, &id, 1, 0, text, 4, &n, &why) ==
           MOE_ERR_ARGUMENT);
     CHECK(moe_sampler_create(0, NULL, NULL, NULL) == MOE_ERR_ARGUMENT);
@@ -309,9 +316,9 @@ static void null_and_nonsense_are_refused(void)
     for (int i = 0; i < 513; i++)
         many[i] = 3;
     CHECK(moe_context_eval(ctx, many, 513, NULL) == MOE_ERR_CONTEXT_FULL &&
-          strcmp(moe_context_error(ctx), "513 tokens do not fit: 0 of 512 "
-                                         "positions are in use") == 0, "%s",
-          moe_context_error(ctx));
+              strcmp(moe_context_error(ctx), "513 tokens do not fit: 0 of 512 "
+                                             "positions are in use") == 0,
+          "%s", moe_context_error(ctx));
     moe_context_destroy(ctx);
     moe_model_close(model);
 }

@@ -28,10 +28,13 @@ static int logits_under(moe_model *model, moe_kv_type kv, struct setup s,
 {
     moe_error why = {0};
     moe_context *ctx = NULL;
-    moe_context_params params = {
-        .struct_size = sizeof params, .n_ctx = 128, .n_batch = s.n_batch,
-        .n_threads = s.n_threads, .kv = kv, .backend = s.backend,
-        .logits = MOE_LOGITS_ALL};
+    moe_context_params params = {.struct_size = sizeof params,
+                                 .n_ctx = 128,
+                                 .n_batch = s.n_batch,
+                                 .n_threads = s.n_threads,
+                                 .kv = kv,
+                                 .backend = s.backend,
+                                 .logits = MOE_LOGITS_ALL};
     moe_status status = moe_context_create(model, &params, &ctx, &why);
     if (status == MOE_ERR_UNSUPPORTED)
         return 0;
@@ -45,8 +48,7 @@ static int logits_under(moe_model *model, moe_kv_type kv, struct setup s,
             break;
         for (int i = 0; i < done; i++)
             memcpy(out + (size_t)(at + i) * (size_t)n_vocab,
-                   moe_context_logits(ctx, i),
-                   (size_t)n_vocab * sizeof *out);
+                   moe_context_logits(ctx, i), (size_t)n_vocab * sizeof *out);
         at += done;
     }
     moe_context_destroy(ctx);
@@ -56,11 +58,11 @@ static int logits_under(moe_model *model, moe_kv_type kv, struct setup s,
 static void check_model(const char *path, moe_kv_type kv)
 {
     static const struct setup setups[] = {
-        {MOE_BACKEND_AUTO, 1, N_IDS, 128},   {MOE_BACKEND_AUTO, 2, N_IDS, 128},
-        {MOE_BACKEND_AUTO, 3, N_IDS, 128},   {MOE_BACKEND_AUTO, 8, N_IDS, 128},
-        {MOE_BACKEND_AUTO, 2, 1, 128},       {MOE_BACKEND_AUTO, 2, 7, 128},
-        {MOE_BACKEND_AUTO, 2, 64, 128},      {MOE_BACKEND_AUTO, 3, N_IDS, 16},
-        {MOE_BACKEND_SCALAR, 2, 7, 128},     {MOE_BACKEND_SCALAR, 8, 64, 128},
+        {MOE_BACKEND_AUTO, 1, N_IDS, 128}, {MOE_BACKEND_AUTO, 2, N_IDS, 128},
+        {MOE_BACKEND_AUTO, 3, N_IDS, 128}, {MOE_BACKEND_AUTO, 8, N_IDS, 128},
+        {MOE_BACKEND_AUTO, 2, 1, 128},     {MOE_BACKEND_AUTO, 2, 7, 128},
+        {MOE_BACKEND_AUTO, 2, 64, 128},    {MOE_BACKEND_AUTO, 3, N_IDS, 16},
+        {MOE_BACKEND_SCALAR, 2, 7, 128},   {MOE_BACKEND_SCALAR, 8, 64, 128},
     };
     moe_model *model = prop_open(path);
     if (model == NULL)
@@ -134,8 +136,7 @@ static void threads_change_while_running(void)
     moe_model *model = prop_open(TINY_Q4);
     moe_context *a = NULL, *b = NULL;
     moe_token ids[40];
-    moe_context_params params = {.struct_size = sizeof params,
-                                 .n_threads = 4};
+    moe_context_params params = {.struct_size = sizeof params, .n_threads = 4};
     REQUIRE(model != NULL &&
             moe_context_create(model, &params, &a, NULL) == MOE_OK &&
             moe_context_create(model, &params, &b, NULL) == MOE_OK);
@@ -145,8 +146,9 @@ static void threads_change_while_running(void)
         CHECK(moe_context_eval(a, ids + i, 1, NULL) == MOE_OK);
     }
     CHECK(moe_context_set_threads(a, 5) == MOE_ERR_ARGUMENT);
-    CHECK(strcmp(moe_context_error(a), "n_threads: expected 1 to 4, found 5")
-          == 0, "%s", moe_context_error(a));
+    CHECK(strcmp(moe_context_error(a), "n_threads: expected 1 to 4, found 5") ==
+              0,
+          "%s", moe_context_error(a));
     CHECK(moe_context_eval(b, ids, 40, NULL) == MOE_OK);
     CHECK(memcmp(moe_context_logits(a, -1), moe_context_logits(b, -1),
                  (size_t)prop_n_vocab(model) * sizeof(float)) == 0);

@@ -37,8 +37,7 @@ static void *use_model(void *arg)
     struct worker *w = arg;
     moe_context *ctx = NULL;
     moe_token ids[30];
-    moe_context_params params = {.struct_size = sizeof params,
-                                 .n_threads = 2};
+    moe_context_params params = {.struct_size = sizeof params, .n_threads = 2};
     prop_ids(ids, 30, 2048, 11);
     w->status = moe_context_create(w->model, &params, &ctx, NULL);
     if (w->status == MOE_OK)
@@ -91,7 +90,8 @@ static moe_context *slow_context(int n_batch)
     moe_context *ctx = NULL;
     moe_context_params params = {.struct_size = sizeof params,
                                  .backend = MOE_BACKEND_SCALAR,
-                                 .n_batch = n_batch, .n_threads = 2};
+                                 .n_batch = n_batch,
+                                 .n_threads = 2};
     if (model != NULL)
         moe_context_create(model, &params, &ctx, NULL);
     moe_model_close(model);

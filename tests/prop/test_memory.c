@@ -9,8 +9,10 @@ static moe_context *counted_context(struct counter *c, moe_model **model)
     moe_context *ctx = NULL;
     moe_allocator hook = counter_hook(c);
     moe_model_params mp = {.struct_size = sizeof mp, .allocator = &hook};
-    moe_context_params cp = {.struct_size = sizeof cp, .allocator = &hook,
-                             .n_ctx = n_ctx, .n_threads = 2};
+    moe_context_params cp = {.struct_size = sizeof cp,
+                             .allocator = &hook,
+                             .n_ctx = n_ctx,
+                             .n_threads = 2};
     *model = NULL;
     if (moe_model_open(TINY_Q8, &mp, model, &why) != MOE_OK ||
         moe_context_create(*model, &cp, &ctx, &why) != MOE_OK)
@@ -25,9 +27,13 @@ static void eval_allocates_nothing(void)
     moe_sampler *sampler = NULL;
     moe_token ids[100];
     moe_allocator hook = counter_hook(&c);
-    moe_sampler_params sp = {.struct_size = sizeof sp, .allocator = &hook,
-                             .temperature = 0.8f, .top_k = 40, .top_p = 0.9f,
-                             .min_p = 0.05f, .typical_p = 0.9f,
+    moe_sampler_params sp = {.struct_size = sizeof sp,
+                             .allocator = &hook,
+                             .temperature = 0.8f,
+                             .top_k = 40,
+                             .top_p = 0.9f,
+                             .min_p = 0.05f,
+                             .typical_p = 0.9f,
                              .repeat_penalty = 1.1f};
     moe_context *ctx = counted_context(&c, &model);
     REQUIRE(ctx != NULL);
@@ -60,7 +66,8 @@ static void plan_is_what_is_taken(void)
     static const int32_t contexts[] = {1, 100, 512, 5000};
     for (size_t i = 0; i < sizeof contexts / sizeof *contexts; i++) {
         moe_context_params cp = {.struct_size = sizeof cp,
-                                 .allocator = &hook, .n_ctx = contexts[i],
+                                 .allocator = &hook,
+                                 .n_ctx = contexts[i],
                                  .n_threads = 1 + (int32_t)i};
         CHECK(moe_context_plan(model, &cp, &plan, &why) == MOE_OK);
         CHECK(moe_model_plan(TINY_Q8, NULL, &cp, &early, &why) == MOE_OK, "%s",
@@ -68,10 +75,9 @@ static void plan_is_what_is_taken(void)
         CHECK(memcmp(&plan, &early, sizeof plan) == 0);
         CHECK(moe_context_create(model, &cp, &ctx, &why) == MOE_OK);
         CHECK(c.live >= plan.kv_bytes + plan.scratch_bytes &&
-              c.live <= plan.kv_bytes + plan.scratch_bytes + 4096,
+                  c.live <= plan.kv_bytes + plan.scratch_bytes + 4096,
               "n_ctx %d: planned %llu, took %zu", contexts[i],
-              (unsigned long long)(plan.kv_bytes + plan.scratch_bytes),
-              c.live);
+              (unsigned long long)(plan.kv_bytes + plan.scratch_bytes), c.live);
         moe_context_destroy(ctx);
         CHECK(c.live == 0);
     }
@@ -93,10 +99,13 @@ static void fail_each_allocation(int fails_on)
         moe_sampler *sampler = NULL, *clone = NULL;
         moe_allocator hook = counter_hook(&c);
         moe_model_params mp = {.struct_size = sizeof mp, .allocator = &hook};
-        moe_context_params cp = {.struct_size = sizeof cp, .n_ctx = 64,
-                                 .allocator = &hook, .n_threads = 2};
+        moe_context_params cp = {.struct_size = sizeof cp,
+                                 .n_ctx = 64,
+                                 .allocator = &hook,
+                                 .n_threads = 2};
         moe_sampler_params sp = {.struct_size = sizeof sp,
-                                 .allocator = &hook, .repeat_penalty = 1.1f};
+                                 .allocator = &hook,
+                                 .repeat_penalty = 1.1f};
         moe_status status = moe_model_open(TINY_Q8, &mp, &model, &why);
         if (status == MOE_OK)
             status = moe_context_create(model, &cp, &ctx, &why);
