@@ -65,20 +65,3 @@ moe_status moe_backend_at(int32_t index, moe_backend_info *info)
         return MOE_ERR_NOT_FOUND;
     return moe__info_fill(info, &found, sizeof found);
 }
-
-moe_status moe__error_out(moe_error *out, const struct moe__err *err,
-                          moe_status status)
-{
-    if (out == NULL || status >= 0)
-        return status;
-    out->status = status;
-    moe__format(out->message, sizeof out->message, "%s", err->message);
-    return status;
-}
-
-void moe__host_log(moe_log_fn fn, void *user, moe_log_level level,
-                   const char *text)
-{
-    if (fn != NULL)
-        fn(user, level, text);
-}

@@ -68,34 +68,6 @@ static const struct params_table {
      MOE__COUNT(sampler_fields)},
 };
 
-/* No structure of any version is larger: a size above it is garbage. */
-#define MAX_STRUCT_BYTES 4096
-
-moe_status moe__struct_copy(void *dst, size_t dst_bytes, const void *src,
-                            const char *name, struct moe__err *err)
-{
-    memset(dst, 0, dst_bytes);
-    if (src != NULL) {
-        size_t src_bytes;
-        memcpy(&src_bytes, src, sizeof src_bytes);
-        if (src_bytes < sizeof src_bytes || src_bytes > MAX_STRUCT_BYTES)
-            return moe__fail(err, MOE_ERR_ARGUMENT,
-                             "%s.struct_size: expected sizeof(%s), %zu, found "
-                             "%zu",
-                             name, name, dst_bytes, src_bytes);
-        const uint8_t *bytes = src;
-        for (size_t i = dst_bytes; i < src_bytes; i++)
-            if (bytes[i] != 0)
-                return moe__fail(err, MOE_ERR_PARAMS_TOO_NEW,
-                                 "%s: a field at byte %zu is set, this "
-                                 "version of the library knows %zu bytes",
-                                 name, i, dst_bytes);
-        memcpy(dst, src, src_bytes < dst_bytes ? src_bytes : dst_bytes);
-    }
-    memcpy(dst, &dst_bytes, sizeof dst_bytes);
-    return MOE_OK;
-}
-
 static double field_value(const struct field *f, const void *params)
 {
     const char *at = (const char *)params + f->offset;
@@ -126,20 +98,6 @@ moe_status moe__params_copy(moe_params_kind kind, void *dst, const void *src,
     for (size_t i = 0; i < table->n_fields; i++)
         MOE__TRY(check_bounds(&table->fields[i],
                               field_value(&table->fields[i], dst), err));
-    return MOE_OK;
-}
-
-moe_status moe__info_fill(void *dst, const void *src, size_t src_bytes)
-{
-    size_t dst_bytes;
-    if (dst == NULL)
-        return MOE_ERR_ARGUMENT;
-    memcpy(&dst_bytes, dst, sizeof dst_bytes);
-    if (dst_bytes < sizeof dst_bytes || dst_bytes > MAX_STRUCT_BYTES)
-        return MOE_ERR_ARGUMENT;
-    memset(dst, 0, dst_bytes);
-    memcpy(dst, src, dst_bytes < src_bytes ? dst_bytes : src_bytes);
-    memcpy(dst, &dst_bytes, sizeof dst_bytes);
     return MOE_OK;
 }
 
