@@ -51,7 +51,7 @@ MOE__INLINE __m128 multiply_floats(const struct avx2_group *group,
         AVX2_UNROLL
         for (int32_t r = 0; r < AVX2_ROWS; r++) {
             if (at % 64 == 0)
-                avx2_prefetch(avx2_ahead(group, r, at));
+                avx2_prefetch(group, r, at);
             sum[r] = _mm256_fmadd_ps(load(group->row[r] + at), x, sum[r]);
         }
     }

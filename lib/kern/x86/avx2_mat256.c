@@ -18,7 +18,6 @@ MOE__TARGET_BEGIN("avx2,fma,f16c")
 /* One block of each of four rows. */
 struct rows256 {
     const uint8_t *block[AVX2_ROWS];
-    uintptr_t ahead[AVX2_ROWS]; /* what to fetch meanwhile */
     __m256i scales[AVX2_ROWS]; /* int16: [16], or [8] in both lanes */
     __m256i isum[AVX2_ROWS];   /* running sums in 8 lanes */
     __m128i msum;              /* [row], complete */
@@ -251,10 +250,13 @@ MOE__INLINE struct codes256 codes_q6_k(const uint8_t *block, int32_t p)
 
 /* -------------------------------------------------------------- all types */
 
-/* isum of a block of four rows with the activations q [256]. */
-MOE__INLINE void add_codes256(struct rows256 *rows, const int8_t *q,
+/* isum of block b of four rows. */
+MOE__INLINE void add_codes256(struct rows256 *rows,
+                              const struct avx2_group *group, int32_t b,
                               struct type256 type)
 {
+    const int8_t *q = group->q + 256 * b;
+    const size_t at = (size_t)b * (size_t)type.block_bytes;
     AVX2_UNROLL
     for (int32_t p = 0; p < 4; p++) {
         const int32_t i = type.apart == 1 ? 2 * p : 4 * (p / 2) + p % 2;
@@ -264,7 +266,7 @@ MOE__INLINE void add_codes256(struct rows256 *rows, const int8_t *q,
         AVX2_UNROLL
         for (int32_t r = 0; r < AVX2_ROWS; r++) {
             if (64 * p < type.block_bytes)
-                avx2_prefetch(rows->ahead[r] + (uintptr_t)(64 * p));
+                avx2_prefetch(group, r, at + (size_t)(64 * p));
             struct codes256 codes = type.codes(rows->block[r], p);
             __m256i first =
                 _mm256_madd_epi16(_mm256_maddubs_epi16(codes.first, qi),
@@ -286,12 +288,10 @@ MOE__INLINE __m128 add_block256(__m128 sum, const struct avx2_group *group,
     struct rows256 rows;
     __m256 d_x = _mm256_set1_ps(group->scale[b]);
     size_t at = (size_t)b * (size_t)type.block_bytes;
-    for (int32_t r = 0; r < AVX2_ROWS; r++) {
+    for (int32_t r = 0; r < AVX2_ROWS; r++)
         rows.block[r] = group->row[r] + at;
-        rows.ahead[r] = avx2_ahead(group, r, at);
-    }
     type.open(&rows, avx2_load_bytes(group->sum + 16 * b));
-    add_codes256(&rows, group->q + 256 * b, type);
+    add_codes256(&rows, group, b, type);
     __m256 d = _mm256_mul_ps(
         d_x, _mm256_cvtph_ps(_mm_set_epi64x(
                  type.has_min

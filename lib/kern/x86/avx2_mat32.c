@@ -186,10 +186,9 @@ MOE__INLINE __m128 add_pair32(__m128 sum, const struct avx2_group *group,
     const size_t at = (size_t)i * (size_t)type.block_bytes;
     AVX2_UNROLL
     for (int32_t r = 0; r < AVX2_ROWS; r++) {
-        uintptr_t ahead = avx2_ahead(group, r, at);
-        avx2_prefetch(ahead);
+        avx2_prefetch(group, r, at);
         if (2 * type.block_bytes > 64)
-            avx2_prefetch(ahead + 64);
+            avx2_prefetch(group, r, at + 64);
         a[r] = group->row[r] + at;
         b[r] = is_alone ? a[r] : a[r] + type.block_bytes;
         isum[r] = dot_halves(type.codes(a[r], b[r]), q, type.is_signed);

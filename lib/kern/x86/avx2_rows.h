@@ -63,27 +63,14 @@ MOE__INLINE uint64_t avx2_gather_u16(const uint8_t *const p[AVX2_ROWS],
     return (uint64_t)high << 32 | low;
 }
 
-/* How far ahead to fetch, in bytes of each of four rows that are read in turn:
- * some hundred nanoseconds, but no more than to the next group of rows. */
-#define AVX2_AHEAD 2048
-
-/* The address at a distance ahead of place `at` of row r: in the same row, or
- * behind its end in the row that takes its place in the next group. */
-MOE__INLINE uintptr_t avx2_ahead(const struct avx2_group *group, int32_t r,
-                                 size_t at)
+/* Fetches the cache line at place `at` of the row that takes the place of row r
+ * in the next group.  One line at a time, between products, keeps the memory
+ * busy without a queue of misses; it is harmless where nothing is mapped. */
+MOE__INLINE void avx2_prefetch(const struct avx2_group *group, int32_t r,
+                               size_t at)
 {
-    size_t row_bytes = group->row_bytes;
-    at += row_bytes < AVX2_AHEAD ? row_bytes : AVX2_AHEAD;
-    if (at >= row_bytes)
-        at += (AVX2_ROWS - 1) * row_bytes;
-    return (uintptr_t)group->row[r] + at;
-}
-
-/* Fetches one cache line; harmless where nothing is mapped.  One at a time,
- * between products, keeps the memory busy without a queue of misses. */
-MOE__INLINE void avx2_prefetch(uintptr_t address)
-{
-    _mm_prefetch((const char *)address, _MM_HINT_T0);
+    uintptr_t next = (uintptr_t)group->row[r] + AVX2_ROWS * group->row_bytes;
+    _mm_prefetch((const char *)(next + at), _MM_HINT_T0);
 }
 
 MOE__INLINE void avx2_store_group(float *y, __m128 product, int32_t n)
