@@ -15,7 +15,7 @@ moe__kern_fill_fn moe__scalar_fill_attn;
 /* attend of any KV type, for overlays that do not take a shape. */
 void moe__scalar_attend(const struct moe__attn *job, enum moe__kv type);
 
-#if defined(__x86_64__) && defined(__GNUC__)
+#if defined(__x86_64__)
 #define MOE__HAS_AVX2 1
 moe__kern_fill_fn moe__avx2_fill_mat;
 moe__kern_fill_fn moe__avx2_fill_mat32;

@@ -42,7 +42,7 @@ static const struct kv_form {
 /* The visible part of one tile, for one query. */
 struct tile {
     const struct kv_form *form;
-    const uint8_t *k;  /* [MOE__TILE, d_head] of the KV type */
+    const uint8_t *k; /* [MOE__TILE, d_head] of the KV type */
     const uint8_t *v;
     size_t row_bytes;
     int32_t d_head;
@@ -59,8 +59,7 @@ static float dot_key(const struct tile *tile, const float *q, int32_t pos)
         int32_t n = moe__min_i32(tile->d_head - i, KV_BLOCK);
         tile->form->get(k, row, i, n);
         for (int32_t j = 0; j < n; j++)
-            lane[j % MOE__LANES] = fmaf(q[i + j], k[j],
-                                        lane[j % MOE__LANES]);
+            lane[j % MOE__LANES] = fmaf(q[i + j], k[j], lane[j % MOE__LANES]);
     }
     return moe__tree_sum(lane);
 }
@@ -104,8 +103,7 @@ static void attend_tile(const struct moe__attn *job, const struct tile *tile,
     float correction = moe__expf(job->max[i] - base);
     job->max[i] = max;
     job->sum[i] = fmaf(job->sum[i], correction, moe__tree_sum(lane));
-    add_values(tile, job->acc + (size_t)i * (size_t)job->d_head, correction,
-               p);
+    add_values(tile, job->acc + (size_t)i * (size_t)job->d_head, correction, p);
 }
 
 void moe__scalar_attend(const struct moe__attn *job, enum moe__kv type)
@@ -163,8 +161,8 @@ static void scalar_attend_merge(float *y, const float *max, const float *sum,
         struct moe__merge merge =
             moe__merge_span(&top, &total, max[s * stride], sum[s * stride]);
         for (int32_t i = 0; i < d_head; i++)
-            y[i] = fmaf(acc[s * acc_stride + i], merge.share,
-                        y[i] * merge.keep);
+            y[i] =
+                fmaf(acc[s * acc_stride + i], merge.share, y[i] * merge.keep);
     }
     for (int32_t i = 0; i < d_head; i++)
         y[i] = moe__canonical(y[i] / total);

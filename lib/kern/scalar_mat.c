@@ -35,15 +35,14 @@ static struct moe__act act_row(const struct moe__matmul *job, int32_t token)
  * once per scale dx of the activations.  |q scale| <= 2^14 and |a| <= 127 in
  * at most 256 terms: |isum| < 2^29. */
 static float add_block(float acc, const struct moe__type_info *info,
-                       const struct moe__codes *codes,
-                       const struct moe__act *x, int32_t at)
+                       const struct moe__codes *codes, const struct moe__act *x,
+                       int32_t at)
 {
     const int32_t unit = x->operand == MOE__OPERAND_A32 ? 32 : 256;
     for (int32_t u = 0; u < info->block_elems; u += unit) {
         int32_t isum = 0, msum = 0;
         for (int32_t i = u; i < u + unit; i += 16) {
-            isum += codes->scale[i / 16] *
-                    dot_16(codes->q + i, x->q + at + i);
+            isum += codes->scale[i / 16] * dot_16(codes->q + i, x->q + at + i);
             msum += codes->min[i / 16] * x->sum[(at + i) / 16];
         }
         float dx = x->scale[(at + u) / unit];
@@ -87,12 +86,12 @@ static void add_lanes(float lane[MOE__LANES], const float *w, const float *x,
         lane[k % MOE__LANES] = fmaf(w[k], x[k], lane[k % MOE__LANES]);
 }
 
-#define FLOAT_TOKENS 8  /* that share a conversion of weights */
-#define FLOAT_COLS 256  /* a multiple of every block */
+#define FLOAT_TOKENS 8 /* that share a conversion of weights */
+#define FLOAT_COLS 256 /* a multiple of every block */
 
 /* One row of weights times up to FLOAT_TOKENS tokens from `first` on. */
-static void float_row(const struct moe__matmul *job, int32_t row,
-                      int32_t first, int32_t n_tokens)
+static void float_row(const struct moe__matmul *job, int32_t row, int32_t first,
+                      int32_t n_tokens)
 {
     const struct moe__type_info *info = moe__type_info(job->w->type);
     const uint8_t *block = job->w->data + (uint64_t)row * job->w->row_bytes;

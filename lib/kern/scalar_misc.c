@@ -3,8 +3,8 @@
 #include "kern/fill.h"
 #include "kern/fmath.h"
 
-static void scalar_rms_norm(float *y, const float *x, const float *w,
-                            int32_t n, float eps)
+static void scalar_rms_norm(float *y, const float *x, const float *w, int32_t n,
+                            float eps)
 {
     float lane[MOE__LANES] = {0};
     for (int32_t i = 0; i < n; i++)
@@ -77,15 +77,13 @@ static void scalar_rope(float *x, const float *cosine, const float *sine,
         }
 }
 
-static void scalar_silu(float *y, const float *gate, const float *up,
-                        int32_t n)
+static void scalar_silu(float *y, const float *gate, const float *up, int32_t n)
 {
     for (int32_t i = 0; i < n; i++)
         y[i] = moe__canonical(gate[i] * moe__sigmoid(gate[i]) * up[i]);
 }
 
-static void scalar_gelu(float *y, const float *gate, const float *up,
-                        int32_t n)
+static void scalar_gelu(float *y, const float *gate, const float *up, int32_t n)
 {
     for (int32_t i = 0; i < n; i++) {
         float x = gate[i];

@@ -125,9 +125,10 @@ moe_status moe__chain_clone(struct moe__mem *mem,
 }
 
 /* The pool after all stages, in no order. */
-static struct moe__pool chain_run(struct moe__chain *chain, const float *logits)
+static struct moe__candidates chain_run(struct moe__chain *chain,
+                                        const float *logits)
 {
-    struct moe__pool pool = {.items = chain->candidates};
+    struct moe__candidates pool = {.items = chain->candidates};
     for (int32_t id = 0; id < chain->n_vocab; id++) {
         pool.items[pool.n].id = id;
         pool.items[pool.n].logit = logits[id];
@@ -143,9 +144,9 @@ static struct moe__pool chain_run(struct moe__chain *chain, const float *logits)
 void moe__chain_apply(struct moe__chain *chain, const float *logits,
                       const struct moe__candidate **candidates, int32_t *n)
 {
-    struct moe__pool pool = chain_run(chain, logits);
-    moe__pool_sort(&pool, pool.n);
-    double total = moe__pool_weigh(&pool);
+    struct moe__candidates pool = chain_run(chain, logits);
+    moe__candidates_sort(&pool, pool.n);
+    double total = moe__candidates_weigh(&pool);
     for (int32_t i = 0; i < pool.n; i++)
         pool.items[i].p = (float)((double)pool.items[i].p / total);
     *candidates = pool.items;
@@ -156,12 +157,12 @@ void moe__chain_apply(struct moe__chain *chain, const float *logits,
  * exceeds a uniform number in [0, 1). */
 moe_token moe__chain_pick(struct moe__chain *chain, const float *logits)
 {
-    struct moe__pool pool = chain_run(chain, logits);
+    struct moe__candidates pool = chain_run(chain, logits);
     if (pool.n == 1)
         return pool.items[0].id;
     double u = moe__rng_f64(chain->seed, chain->n_accepted);
-    double total = moe__pool_weigh(&pool);
-    return pool.items[moe__pool_front(&pool, u * total) - 1].id;
+    double total = moe__candidates_weigh(&pool);
+    return pool.items[moe__candidates_front(&pool, u * total) - 1].id;
 }
 
 void moe__chain_accept(struct moe__chain *chain, moe_token token)

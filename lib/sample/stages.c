@@ -27,18 +27,18 @@ static const double reached = 1 - 0x1p-22;
  * more than e apart: the draw would be greedy, and quotients could overflow. */
 static const float coldest = 1e-6f;
 
-static void keep_front(struct moe__pool *pool, int32_t n,
+static void keep_front(struct moe__candidates *pool, int32_t n,
                        const struct moe__stage *stage)
 {
     n = moe__max_i32(n, moe__max_i32(stage->set.min_keep, 1));
     if (n >= pool->n)
         return;
-    moe__pool_sort(pool, n);
+    moe__candidates_sort(pool, n);
     pool->n = pool->n_sorted = n;
 }
 
 static void penalise_used(const struct moe__stage *stage,
-                          struct moe__pool *pool)
+                          struct moe__candidates *pool)
 {
     const moe_stage *set = &stage->set;
     float repeat = set->value == 0 ? 1 : set->value;
@@ -56,33 +56,37 @@ static void penalise_used(const struct moe__stage *stage,
     pool->n_sorted = 0;
 }
 
-static void keep_top_k(const struct moe__stage *stage, struct moe__pool *pool)
+static void keep_top_k(const struct moe__stage *stage,
+                       struct moe__candidates *pool)
 {
     if (stage->set.count > 0)
         keep_front(pool, stage->set.count, stage);
 }
 
-static void keep_top_p(const struct moe__stage *stage, struct moe__pool *pool)
+static void keep_top_p(const struct moe__stage *stage,
+                       struct moe__candidates *pool)
 {
     double p = (double)stage->set.value;
     if (p < 1)
         keep_front(pool,
-                   moe__pool_front(pool, p * reached * moe__pool_weigh(pool)),
+                   moe__candidates_front(pool, p * reached *
+                                                   moe__candidates_weigh(pool)),
                    stage);
 }
 
-static void keep_min_p(const struct moe__stage *stage, struct moe__pool *pool)
+static void keep_min_p(const struct moe__stage *stage,
+                       struct moe__candidates *pool)
 {
     double p = (double)stage->set.value;
     if (p <= 0)
         return;
     double least = moe__log(p * reached);
-    float max = moe__pool_top(pool);
+    float max = moe__candidates_top(pool);
     int32_t n = 0;
-    moe__pool_sort(pool, stage->set.min_keep);
+    moe__candidates_sort(pool, stage->set.min_keep);
     for (int32_t i = 0; i < pool->n; i++) {
         if (i < stage->set.min_keep ||
-            moe__pool_gap(pool->items[i].logit, max) >= least)
+            moe__candidates_gap(pool->items[i].logit, max) >= least)
             pool->items[n++] = pool->items[i];
     }
     pool->n = n;
@@ -90,21 +94,22 @@ static void keep_min_p(const struct moe__stage *stage, struct moe__pool *pool)
 }
 
 /* The logit waits in p while the distance, negated, is what is sorted. */
-static void keep_typical(const struct moe__stage *stage, struct moe__pool *pool)
+static void keep_typical(const struct moe__stage *stage,
+                         struct moe__candidates *pool)
 {
     if (stage->set.value >= 1)
         return;
-    float max = moe__pool_top(pool);
-    double total = moe__pool_weigh(pool);
+    float max = moe__candidates_top(pool);
+    double total = moe__candidates_weigh(pool);
     double mean = 0; /* of logit - max */
     for (int32_t i = 0; i < pool->n; i++) {
         double p = (double)pool->items[i].p / total;
         if (p > 0)
-            mean += p * moe__pool_gap(pool->items[i].logit, max);
+            mean += p * moe__candidates_gap(pool->items[i].logit, max);
     }
     for (int32_t i = 0; i < pool->n; i++) {
         struct moe__candidate *item = &pool->items[i];
-        double above = moe__pool_gap(item->logit, max) - mean;
+        double above = moe__candidates_gap(item->logit, max) - mean;
         item->p = item->logit;
         item->logit = (float)(above > 0 ? -above : above);
     }
@@ -113,8 +118,8 @@ static void keep_typical(const struct moe__stage *stage, struct moe__pool *pool)
     double sum = 0;
     int32_t n = 0;
     while (n < pool->n && (sum <= mass || n < stage->set.min_keep)) {
-        const struct moe__candidate *item = moe__pool_at(pool, n++);
-        sum += moe__exp(moe__pool_gap(item->p, max));
+        const struct moe__candidate *item = moe__candidates_at(pool, n++);
+        sum += moe__exp(moe__candidates_gap(item->p, max));
     }
     for (int32_t i = 0; i < n; i++)
         pool->items[i].logit = pool->items[i].p;
@@ -122,11 +127,12 @@ static void keep_typical(const struct moe__stage *stage, struct moe__pool *pool)
     pool->n_sorted = 0;
 }
 
-static void scale_logits(const struct moe__stage *stage, struct moe__pool *pool)
+static void scale_logits(const struct moe__stage *stage,
+                         struct moe__candidates *pool)
 {
     float t = stage->set.value;
     if (t < coldest) {
-        moe__pool_sort(pool, 1);
+        moe__candidates_sort(pool, 1);
         pool->n = 1;
         return;
     }
@@ -144,7 +150,7 @@ struct stage_bound {
  * of any model's logits; a window of 2^24 is longer than any context. */
 static const struct stage_kind {
     const char *name;
-    void (*apply)(const struct moe__stage *, struct moe__pool *);
+    void (*apply)(const struct moe__stage *, struct moe__candidates *);
     struct stage_bound count;
     struct stage_bound values[3]; /* value, value2, value3 */
 } stage_kinds[] = {
@@ -190,7 +196,8 @@ moe_status moe__stage_check(const moe_stage *stage, struct moe__err *err)
     return check_bound(kind->name, keep, stage->min_keep, err);
 }
 
-void moe__stage_apply(const struct moe__stage *stage, struct moe__pool *pool)
+void moe__stage_apply(const struct moe__stage *stage,
+                      struct moe__candidates *pool)
 {
     stage_kinds[stage->set.kind].apply(stage, pool);
 }

@@ -6,24 +6,25 @@
 #include "sample/sample.h"
 
 /* The candidates that are left; never empty. */
-struct moe__pool {
+struct moe__candidates {
     struct moe__candidate *items; /* [n] */
     int32_t n;
     int32_t n_sorted; /* the first ones are the best ones, in order */
 };
 
 /* Brings the best k candidates to the front, in order. */
-void moe__pool_sort(struct moe__pool *pool, int32_t k);
+void moe__candidates_sort(struct moe__candidates *pool, int32_t k);
 /* Candidate number i in order; sorts only as far as that takes, in leaps. */
-const struct moe__candidate *moe__pool_at(struct moe__pool *pool, int32_t i);
-/* logit - max, also when both are infinite; moe__pool_top is the max. */
-double moe__pool_gap(float logit, float max);
-float moe__pool_top(const struct moe__pool *pool);
+const struct moe__candidate *moe__candidates_at(struct moe__candidates *pool,
+                                                int32_t i);
+/* logit - max, also when both are infinite; moe__candidates_top is the max. */
+double moe__candidates_gap(float logit, float max);
+float moe__candidates_top(const struct moe__candidates *pool);
 /* Fills p with exp(logit - max), not normalised, and returns their sum. */
-double moe__pool_weigh(struct moe__pool *pool);
+double moe__candidates_weigh(struct moe__candidates *pool);
 /* After weighing: the length, at least 1, of the shortest front that weighs
  * more than `mass`, or of all that weighs anything. */
-int32_t moe__pool_front(struct moe__pool *pool, double mass);
+int32_t moe__candidates_front(struct moe__candidates *pool, double mass);
 
 struct moe__stage {
     moe_stage set;
@@ -36,6 +37,7 @@ struct moe__stage {
 
 /* MOE_OK, or says which value is outside its bounds. */
 moe_status moe__stage_check(const moe_stage *stage, struct moe__err *err);
-void moe__stage_apply(const struct moe__stage *stage, struct moe__pool *pool);
+void moe__stage_apply(const struct moe__stage *stage,
+                      struct moe__candidates *pool);
 
 #endif

@@ -21,8 +21,8 @@
 #define CACHED_ROWS 32
 
 static const char *const default_types[] = {
-    "Q4_K", "Q5_K", "Q6_K", "Q2_K", "Q3_K", "Q8_0", "Q4_0",
-    "Q4_1", "Q5_0", "Q5_1", "IQ4_NL", "MXFP4", "F16", "BF16", "F32",
+    "Q4_K", "Q5_K", "Q6_K",   "Q2_K",  "Q3_K", "Q8_0", "Q4_0", "Q4_1",
+    "Q5_0", "Q5_1", "IQ4_NL", "MXFP4", "F16",  "BF16", "F32",
 };
 
 /* Any bytes would do but for scales: these make f16 between 1/8 and 1. */
@@ -113,8 +113,8 @@ static struct moe__act make_act(enum moe__operand operand)
         x.x[i] = (float)(i % 7) - 3;
         x.q[i] = (int8_t)(i * 37 % 255 - 127);
         x.scale[i / 32] = 0.01f;
-        x.sum[i / 16] = (int16_t)(i % 16 == 0 ? x.q[i]
-                                              : x.sum[i / 16] + x.q[i]);
+        x.sum[i / 16] =
+            (int16_t)(i % 16 == 0 ? x.q[i] : x.sum[i / 16] + x.q[i]);
     }
     return x;
 }
@@ -148,11 +148,18 @@ static void bench_type(int32_t type, const struct moe__kern *kern)
     moe__row_bytes(type, N_COLS, &row_bytes);
     int32_t n_rows = (int32_t)(PIECE_BYTES / row_bytes), n_pieces = 0;
     struct moe__act x = make_act(info->operand);
-    struct moe__mat w = {.row_bytes = row_bytes, .type = type,
-                         .n_rows = n_rows, .n_cols = N_COLS};
+    struct moe__mat w = {.row_bytes = row_bytes,
+                         .type = type,
+                         .n_rows = n_rows,
+                         .n_cols = N_COLS};
     float *y = take((size_t)n_rows * sizeof *y);
-    struct run run = {kern, {.w = &w, .x = &x, .y = y, .y_stride = n_rows,
-                             .n_tokens = 1, .row_end = n_rows}};
+    struct run run = {kern,
+                      {.w = &w,
+                       .x = &x,
+                       .y = y,
+                       .y_stride = n_rows,
+                       .n_tokens = 1,
+                       .row_end = n_rows}};
     struct piece piece = {.n = row_bytes * (size_t)n_rows};
     for (; n_pieces < MAX_PIECES; n_pieces++) {
         size_t at = (size_t)n_pieces * PIECE_BYTES;

@@ -104,9 +104,9 @@ enum fill {
     FILL_LARGEST,
     FILL_ZERO,
     FILL_SUBNORMAL,
-    FILL_SPIKE,     /* one value far above the others */
-    FILL_NAN,       /* one NaN with a payload */
-    FILL_INFINITE,  /* one infinity, of any sign */
+    FILL_SPIKE,    /* one value far above the others */
+    FILL_NAN,      /* one NaN with a payload */
+    FILL_INFINITE, /* one infinity, of any sign */
     FILL_ANY_BITS,
     N_FILLS
 };

@@ -15,10 +15,10 @@ static void scale_places(int32_t type, int32_t place[2])
     static const struct {
         int32_t type, d, dmin;
     } places[] = {
-        {MOE__Q2_K, 80, 82},    {MOE__Q3_K, 108, -1},   {MOE__Q4_K, 0, 2},
-        {MOE__Q5_K, 0, 2},      {MOE__Q6_K, 208, -1},   {MOE__Q4_1, 0, 2},
-        {MOE__Q5_1, 0, 2},      {MOE__TQ1_0, 52, -1},   {MOE__TQ2_0, 64, -1},
-        {MOE__IQ1_M, -1, -1},   {MOE__MXFP4, -1, -1},
+        {MOE__Q2_K, 80, 82},  {MOE__Q3_K, 108, -1}, {MOE__Q4_K, 0, 2},
+        {MOE__Q5_K, 0, 2},    {MOE__Q6_K, 208, -1}, {MOE__Q4_1, 0, 2},
+        {MOE__Q5_1, 0, 2},    {MOE__TQ1_0, 52, -1}, {MOE__TQ2_0, 64, -1},
+        {MOE__IQ1_M, -1, -1}, {MOE__MXFP4, -1, -1},
     };
     place[0] = 0;
     place[1] = -1;
@@ -116,8 +116,10 @@ static bool product_agrees(const struct product *p, struct dice *dice)
     struct guarded got = guard_alloc(4 * n_y, p->side, 0);
     struct test_act x = act_alloc(info->operand, p->n_tokens, p->n_cols);
     float *row = calloc((size_t)p->n_cols, sizeof *row);
-    struct moe__mat mat = {.data = w.data, .row_bytes = row_bytes,
-                           .type = p->type, .n_rows = p->n_rows,
+    struct moe__mat mat = {.data = w.data,
+                           .row_bytes = row_bytes,
+                           .type = p->type,
+                           .n_rows = p->n_rows,
                            .n_cols = p->n_cols};
     fill_weights(w.data, n_bytes, p->type, p->weights, dice);
     for (int32_t i = 0; i < p->n_tokens; i++) {
@@ -192,7 +194,8 @@ static void overlays_equal_scalar_with_all_fills(void)
     if (n_kerns < 2)
         SKIP("only the scalar backend runs here");
     for (int32_t type = 0; type < MOE__N_TYPES; type++)
-        for (int32_t n = 0; has_overlay(type) && n < N_FILLS * N_BLOCKS; n++) {
+        for (int32_t n = 0;
+             has_overlay(type) && n < (int32_t)N_FILLS * N_BLOCKS; n++) {
             struct product p = {
                 .type = type,
                 .n_rows = 6,
@@ -235,9 +238,8 @@ static void put_extreme(const struct moe__act *act, int32_t n, int32_t pattern,
                        : pattern == 2 ? 1 - 2 * (i & 1)
                                       : 1 - 2 * (int32_t)(dice_roll(dice) & 1);
         act->q[i] = (int8_t)(127 * sign);
-        act->sum[i / 16] = (int16_t)(i % 16 == 0 ? act->q[i]
-                                                 : act->sum[i / 16] +
-                                                       act->q[i]);
+        act->sum[i / 16] =
+            (int16_t)(i % 16 == 0 ? act->q[i] : act->sum[i / 16] + act->q[i]);
     }
     for (int32_t i = 0; i < n / (act->operand == MOE__OPERAND_A32 ? 32 : 256);
          i++)
@@ -277,10 +279,14 @@ static void check_extremes(int32_t type, int32_t n, struct dice *dice)
         want = fmaf(-codes.dmin, (float)msum, want);
     for (int32_t k = 0; k < n_kerns; k++) {
         float y = 0;
-        struct moe__mat w = {block, (uint64_t)info->block_bytes, type, 1,
-                             info->block_elems, 0};
-        struct moe__matmul job = {.w = &w, .x = &x.act, .y = &y, .y_stride = 1,
-                                  .n_tokens = 1, .row_end = 1};
+        struct moe__mat w = {block, (uint64_t)info->block_bytes, type,
+                             1,     info->block_elems,           0};
+        struct moe__matmul job = {.w = &w,
+                                  .x = &x.act,
+                                  .y = &y,
+                                  .y_stride = 1,
+                                  .n_tokens = 1,
+                                  .row_end = 1};
         kerns[k].matmul[type](&job);
         CHECK(y == want || (y != y && want != want), "%s %s: %g, not %g",
               kerns[k].name, info->name, (double)y, (double)want);
@@ -375,8 +381,12 @@ static void scalar_keeps_its_error_bound(void)
         struct test_act x = act_alloc(info->operand, 1, n);
         float row[1024], y;
         struct moe__mat mat = {w, row_bytes, type, 1, n, 0};
-        struct moe__matmul job = {.w = &mat, .x = &x.act, .y = &y,
-                                  .y_stride = 1, .n_tokens = 1, .row_end = 1};
+        struct moe__matmul job = {.w = &mat,
+                                  .x = &x.act,
+                                  .y = &y,
+                                  .y_stride = 1,
+                                  .n_tokens = 1,
+                                  .row_end = 1};
         for (int32_t i = 0; i < 50; i++) {
             fill_weights(w, (size_t)row_bytes, type, BLOCK_SANE, &dice);
             fill_floats(row, n, i & 1 ? FILL_SPIKE : FILL_RANDOM, &dice);
@@ -399,8 +409,12 @@ static void a_row_with_nan_gives_the_canonical_nan(void)
         uint8_t w[34] = {0, 0x3c, 1};
         struct test_act x = act_alloc(MOE__OPERAND_A32, 1, 32);
         struct moe__mat mat = {w, 34, MOE__Q8_0, 1, 32, 0};
-        struct moe__matmul job = {.w = &mat, .x = &x.act, .y = &y,
-                                  .y_stride = 1, .n_tokens = 1, .row_end = 1};
+        struct moe__matmul job = {.w = &mat,
+                                  .x = &x.act,
+                                  .y = &y,
+                                  .y_stride = 1,
+                                  .n_tokens = 1,
+                                  .row_end = 1};
         row[5] = -NAN;
         act_put(&x.act, &kerns[k], 0, row, 32);
         kerns[k].matmul[MOE__Q8_0](&job);

@@ -8,11 +8,11 @@ static int32_t n_kerns;
 /* ------------------------------------------------- overlays against scalar */
 
 /* One call of a slot: out is written, and starts as a copy of a. */
-typedef void slot_fn(const struct moe__kern *kern, uint8_t *out,
-                     const float *a, const float *b, int32_t n);
+typedef void slot_fn(const struct moe__kern *kern, uint8_t *out, const float *a,
+                     const float *b, int32_t n);
 
-static void run_norm(const struct moe__kern *kern, uint8_t *out,
-                     const float *a, const float *b, int32_t n)
+static void run_norm(const struct moe__kern *kern, uint8_t *out, const float *a,
+                     const float *b, int32_t n)
 {
     kern->rms_norm((void *)out, a, b, n, 1e-5f);
 }
@@ -29,12 +29,12 @@ static void run_a32(const struct moe__kern *kern, uint8_t *out, const float *a,
 {
     (void)b;
     memset(out, 0, (size_t)n * 4);
-    kern->quantize_a32((void *)out, (void *)(out + n), (void *)(out + 2 * n),
-                       a, n);
+    kern->quantize_a32((void *)out, (void *)(out + n), (void *)(out + 2 * n), a,
+                       n);
 }
 
-static void run_a256(const struct moe__kern *kern, uint8_t *out,
-                     const float *a, const float *b, int32_t n)
+static void run_a256(const struct moe__kern *kern, uint8_t *out, const float *a,
+                     const float *b, int32_t n)
 {
     (void)b;
     memset(out, 0, (size_t)n * 4);
@@ -42,8 +42,8 @@ static void run_a256(const struct moe__kern *kern, uint8_t *out,
                         a, n);
 }
 
-static void run_silu(const struct moe__kern *kern, uint8_t *out,
-                     const float *a, const float *b, int32_t n)
+static void run_silu(const struct moe__kern *kern, uint8_t *out, const float *a,
+                     const float *b, int32_t n)
 {
     kern->glu[MOE__GLU_SILU]((void *)out, a, b, n);
 }
@@ -55,8 +55,8 @@ static void run_silu_on_gate(const struct moe__kern *kern, uint8_t *out,
     kern->glu[MOE__GLU_SILU]((void *)out, (void *)out, b, n);
 }
 
-static void run_gelu(const struct moe__kern *kern, uint8_t *out,
-                     const float *a, const float *b, int32_t n)
+static void run_gelu(const struct moe__kern *kern, uint8_t *out, const float *a,
+                     const float *b, int32_t n)
 {
     kern->glu[MOE__GLU_GELU]((void *)out, a, b, n);
 }
@@ -82,8 +82,8 @@ static void run_scale(const struct moe__kern *kern, uint8_t *out,
     kern->scale((void *)out, b[0], n);
 }
 
-static void run_axpy(const struct moe__kern *kern, uint8_t *out,
-                     const float *a, const float *b, int32_t n)
+static void run_axpy(const struct moe__kern *kern, uint8_t *out, const float *a,
+                     const float *b, int32_t n)
 {
     kern->axpy((void *)out, a[n / 2], b, n);
 }
@@ -185,8 +185,7 @@ static void overlays_equal_scalar(void)
             if (slots[s].multiple == 256 && n > 1024)
                 break;
             REQUIRE(slot_agrees(&slots[s], n, (enum fill)(i % N_FILLS),
-                                i & 16 ? GUARD_BEFORE : GUARD_AFTER, 0,
-                                &dice),
+                                i & 16 ? GUARD_BEFORE : GUARD_AFTER, 0, &dice),
                     "length %d", (int)n);
         }
 }
@@ -199,8 +198,7 @@ static void overlays_equal_scalar_at_all_alignments(void)
     for (size_t s = 0; s < MOE__COUNT(slots); s++)
         for (size_t shift = 0; shift < 64; shift += 4)
             REQUIRE(slot_agrees(&slots[s],
-                                slots[s].multiple == 1 ? 37
-                                                       : slots[s].multiple,
+                                slots[s].multiple == 1 ? 37 : slots[s].multiple,
                                 FILL_RANDOM,
                                 shift & 4 ? GUARD_AFTER : GUARD_BEFORE, shift,
                                 &dice),

@@ -42,19 +42,19 @@ static void one_bit_changes_half_of_the_output(void)
 
 static void doubles_are_uniform_below_one(void)
 {
-    enum { BINS = 64, N = 640000 };
-    static int n_in[BINS];
+    static int n_in[64];
+    const int n_bins = 64, n = 640000;
     double lowest = 1, highest = 0;
-    for (uint64_t i = 0; i < N; i++) {
+    for (uint64_t i = 0; i < (uint64_t)n; i++) {
         const double u = moe__rng_f64(42, i);
         REQUIRE(u >= 0 && u < 1, "%a", u);
-        n_in[(int)(u * BINS)]++;
+        n_in[(int)(u * n_bins)]++;
         lowest = u < lowest ? u : lowest;
         highest = u > highest ? u : highest;
     }
     double chi_squared = 0; /* 63 degrees of freedom: 63 +- 11.2 */
-    for (int i = 0; i < BINS; i++)
-        chi_squared += pow(n_in[i] - N / BINS, 2) / (N / BINS);
+    for (int i = 0; i < n_bins; i++)
+        chi_squared += pow(n_in[i] - n / n_bins, 2) / (n / n_bins);
     CHECK(chi_squared > 25 && chi_squared < 120, "%g", chi_squared);
     CHECK(lowest < 1e-4 && highest > 1 - 1e-4, "%g %g", lowest, highest);
     /* the largest possible value */

@@ -22,8 +22,7 @@ MOE__INLINE __m256 load8_f16(const uint8_t *p)
 MOE__INLINE __m256 load8_bf16(const uint8_t *p)
 {
     __m128i h = _mm_loadu_si128((const __m128i *)(const void *)p);
-    return _mm256_castsi256_ps(
-        _mm256_slli_epi32(_mm256_cvtepu16_epi32(h), 16));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(h), 16));
 }
 
 /* The last n < 8 products of a row: the other lanes keep their sums, whose zero

@@ -95,8 +95,8 @@ MOE__INLINE void start_with_offset(struct rows256 *rows, __m256i sums,
     __m256i minus = _mm256_sub_epi16(_mm256_setzero_si256(), sums);
     AVX2_UNROLL
     for (int32_t r = 0; r < AVX2_ROWS; r++)
-        rows->isum[r] = _mm256_slli_epi32(
-            _mm256_madd_epi16(rows->scales[r], minus), shift);
+        rows->isum[r] =
+            _mm256_slli_epi32(_mm256_madd_epi16(rows->scales[r], minus), shift);
 }
 
 /* ------------------------------------------------------------ Q4_K, Q5_K */
@@ -109,18 +109,18 @@ MOE__INLINE void open_scales6(struct rows256 *rows, __m256i sums)
     const uint8_t *const *block = rows->block;
     const __m256i zero = _mm256_setzero_si256();
     /* Rows 0 and 1 go to the lower lane, 2 and 3 to the upper one. */
-    __m256i even = _mm256_set_m128i(load_16_bytes(block[2]),
-                                    load_16_bytes(block[0]));
-    __m256i odd = _mm256_set_m128i(load_16_bytes(block[3]),
-                                   load_16_bytes(block[1]));
+    __m256i even =
+        _mm256_set_m128i(load_16_bytes(block[2]), load_16_bytes(block[0]));
+    __m256i odd =
+        _mm256_set_m128i(load_16_bytes(block[3]), load_16_bytes(block[1]));
     __m256i da = _mm256_unpacklo_epi32(even, odd); /* d d a a */
     __m256i bc = _mm256_unpackhi_epi32(even, odd); /* b b c c */
     __m256i ab = _mm256_alignr_epi8(bc, da, 8);    /* a a b b */
     __m256i cc = _mm256_unpackhi_epi64(bc, _mm256_srli_epi16(bc, 4));
     __m256i low = _mm256_and_si256(ab, _mm256_set1_epi8(0x3f));
-    __m256i high = _mm256_or_si256(
-        and_15(cc), _mm256_and_si256(_mm256_srli_epi16(ab, 2),
-                                     _mm256_set1_epi8(0x30)));
+    __m256i high =
+        _mm256_or_si256(and_15(cc), _mm256_and_si256(_mm256_srli_epi16(ab, 2),
+                                                     _mm256_set1_epi8(0x30)));
     /* int16, four of a row, then four of the next */
     __m256i scales_low = _mm256_unpacklo_epi8(low, zero);
     __m256i scales_high = _mm256_unpacklo_epi8(high, zero);
@@ -197,12 +197,12 @@ MOE__INLINE __m256i unpack_scales3(const uint8_t *p)
     uint64_t words = moe__load_u64(p);
     __m128i low = _mm_set_epi64x((int64_t)(words >> 4), (int64_t)words);
     __m128i top = _mm_set1_epi32((int32_t)moe__load_u32(p + 8));
-    __m128i high = _mm_unpacklo_epi64( /* << 4, << 2, as it is, >> 2 */
-        _mm_sllv_epi32(top, _mm_setr_epi32(4, 2, 0, 0)),
-        _mm_srlv_epi32(top, _mm_setr_epi32(0, 2, 0, 0)));
-    __m128i scales =
-        _mm_or_si128(_mm_and_si128(low, _mm_set1_epi8(15)),
-                     _mm_and_si128(high, _mm_set1_epi8(0x30)));
+    __m128i high =
+        _mm_unpacklo_epi64(/* << 4, << 2, as it is, >> 2 */
+                           _mm_sllv_epi32(top, _mm_setr_epi32(4, 2, 0, 0)),
+                           _mm_srlv_epi32(top, _mm_setr_epi32(0, 2, 0, 0)));
+    __m128i scales = _mm_or_si128(_mm_and_si128(low, _mm_set1_epi8(15)),
+                                  _mm_and_si128(high, _mm_set1_epi8(0x30)));
     return _mm256_cvtepi8_epi16(_mm_sub_epi8(scales, _mm_set1_epi8(32)));
 }
 
@@ -293,11 +293,11 @@ MOE__INLINE __m128 add_block256(__m128 sum, const struct avx2_group *group,
     type.open(&rows, avx2_load_bytes(group->sum + 16 * b));
     add_codes256(&rows, group, b, type);
     __m256 d = _mm256_mul_ps(
-        d_x, _mm256_cvtph_ps(_mm_set_epi64x(
-                 type.has_min
-                     ? (int64_t)avx2_gather_u16(rows.block, type.d_at + 2)
-                     : 0,
-                 (int64_t)avx2_gather_u16(rows.block, type.d_at))));
+        d_x,
+        _mm256_cvtph_ps(_mm_set_epi64x(
+            type.has_min ? (int64_t)avx2_gather_u16(rows.block, type.d_at + 2)
+                         : 0,
+            (int64_t)avx2_gather_u16(rows.block, type.d_at))));
     sum = _mm_fmadd_ps(_mm256_castps256_ps128(d),
                        _mm_cvtepi32_ps(avx2_sum_rows(rows.isum)), sum);
     if (!type.has_min)

@@ -44,9 +44,8 @@ MOE__INLINE struct halves32 split_nibbles(const uint8_t *a, const uint8_t *b)
 {
     const __m256i low = _mm256_set1_epi8(15);
     __m256i qs = load_16_each(a, b);
-    return (struct halves32){
-        _mm256_and_si256(qs, low),
-        _mm256_and_si256(_mm256_srli_epi16(qs, 4), low)};
+    return (struct halves32){_mm256_and_si256(qs, low),
+                             _mm256_and_si256(_mm256_srli_epi16(qs, 4), low)};
 }
 
 /* Bits 0 .. 15 or 16 .. 31 of a word in each lane, which `pick` has brought
@@ -64,9 +63,8 @@ MOE__INLINE struct halves32 split_5_bits(const uint8_t *a, const uint8_t *b)
 {
     const int64_t ones = 0x0101010101010101;
     struct halves32 low = split_nibbles(a + 4, b + 4);
-    __m256i words =
-        _mm256_set_m128i(_mm_set1_epi32((int32_t)moe__load_u32(b)),
-                         _mm_set1_epi32((int32_t)moe__load_u32(a)));
+    __m256i words = _mm256_set_m128i(_mm_set1_epi32((int32_t)moe__load_u32(b)),
+                                     _mm_set1_epi32((int32_t)moe__load_u32(a)));
     __m256i first = _mm256_setr_epi64x(0, ones, 0, ones);
     __m256i second = _mm256_add_epi8(first, _mm256_set1_epi8(2));
     return (struct halves32){
@@ -137,8 +135,8 @@ MOE__INLINE __m256i dot_halves(struct halves32 w, struct halves32 q,
             one);
     __m256i first = _mm256_maddubs_epi16(_mm256_abs_epi8(w.first),
                                          _mm256_sign_epi8(q.first, w.first));
-    __m256i second = _mm256_maddubs_epi16(
-        _mm256_abs_epi8(w.second), _mm256_sign_epi8(q.second, w.second));
+    __m256i second = _mm256_maddubs_epi16(_mm256_abs_epi8(w.second),
+                                          _mm256_sign_epi8(q.second, w.second));
     return _mm256_add_epi32(_mm256_madd_epi16(first, one),
                             _mm256_madd_epi16(second, one));
 }
@@ -150,8 +148,8 @@ MOE__INLINE __m256 e8m0_halves(__m128i bytes)
     __m256i e = _mm256_cvtepu8_epi32(bytes);
     __m256i normal = _mm256_slli_epi32(_mm256_sub_epi32(e, one), 23);
     __m256i subnormal = _mm256_sllv_epi32(_mm256_set1_epi32(0x200000), e);
-    return _mm256_castsi256_ps(_mm256_blendv_epi8(
-        subnormal, normal, _mm256_cmpgt_epi32(e, one)));
+    return _mm256_castsi256_ps(
+        _mm256_blendv_epi8(subnormal, normal, _mm256_cmpgt_epi32(e, one)));
 }
 
 /* Scales d of block a of four rows, then of block b. */
@@ -162,11 +160,13 @@ MOE__INLINE __m256 scales_of_pair(const uint8_t *const a[AVX2_ROWS],
     if (!type.is_e8m0)
         return _mm256_cvtph_ps(_mm_set_epi64x((int64_t)avx2_gather_u16(b, 0),
                                               (int64_t)avx2_gather_u16(a, 0)));
-    return e8m0_halves(_mm_packus_epi16( /* the lower byte of each u16 */
-        _mm_and_si128(_mm_set_epi64x((int64_t)avx2_gather_u16(b, 0),
-                                     (int64_t)avx2_gather_u16(a, 0)),
-                      _mm_set1_epi16(255)),
-        _mm_setzero_si128()));
+    return e8m0_halves(
+        _mm_packus_epi16(/* the lower byte of each u16 */
+                         _mm_and_si128(
+                             _mm_set_epi64x((int64_t)avx2_gather_u16(b, 0),
+                                            (int64_t)avx2_gather_u16(a, 0)),
+                             _mm_set1_epi16(255)),
+                         _mm_setzero_si128()));
 }
 
 /* Blocks i and i + 1 of four rows, or i alone: for each
@@ -195,8 +195,8 @@ MOE__INLINE __m128 add_pair32(__m128 sum, const struct avx2_group *group,
     }
     __m256i q_sum = _mm256_permutevar8x32_epi32(
         _mm256_castsi128_si256(_mm_madd_epi16(
-            _mm_loadl_epi64((const __m128i *)(const void *)(group->sum +
-                                                            2 * i)),
+            _mm_loadl_epi64(
+                (const __m128i *)(const void *)(group->sum + 2 * i)),
             _mm_set1_epi16(1))),
         spread);
     __m256 d_x = _mm256_permutevar8x32_ps(
@@ -206,16 +206,14 @@ MOE__INLINE __m128 add_pair32(__m128 sum, const struct avx2_group *group,
     __m256i total = avx2_fold_rows(isum);
     if (type.offset != 0)
         total = _mm256_sub_epi32(
-            total,
-            _mm256_mullo_epi32(q_sum, _mm256_set1_epi32(type.offset)));
+            total, _mm256_mullo_epi32(q_sum, _mm256_set1_epi32(type.offset)));
     __m256 d = _mm256_mul_ps(scales_of_pair(a, b, type), d_x);
     __m256 product = _mm256_cvtepi32_ps(total);
     __m256 m = d_x, m_sum = _mm256_cvtepi32_ps(q_sum);
     if (type.m_at != 0)
-        m = _mm256_mul_ps(
-            d_x, _mm256_cvtph_ps(_mm_set_epi64x(
-                     (int64_t)avx2_gather_u16(b, type.m_at),
-                     (int64_t)avx2_gather_u16(a, type.m_at))));
+        m = _mm256_mul_ps(d_x, _mm256_cvtph_ps(_mm_set_epi64x(
+                                   (int64_t)avx2_gather_u16(b, type.m_at),
+                                   (int64_t)avx2_gather_u16(a, type.m_at))));
     sum = _mm_fmadd_ps(_mm256_castps256_ps128(d),
                        _mm256_castps256_ps128(product), sum);
     if (type.m_at != 0)

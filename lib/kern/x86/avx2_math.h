@@ -63,8 +63,8 @@ MOE__INLINE float avx2_tree_sum(__m256 v)
 /* The largest lane; none is NaN. */
 MOE__INLINE float avx2_max_lane(__m256 v)
 {
-    __m128 four = _mm_max_ps(_mm256_castps256_ps128(v),
-                             _mm256_extractf128_ps(v, 1));
+    __m128 four =
+        _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
     __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
     return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
 }

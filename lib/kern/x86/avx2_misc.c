@@ -21,8 +21,8 @@ static void avx2_rms_norm(float *y, const float *x, const float *w, int32_t n,
     float r = 1.0f / sqrtf(avx2_tree_sum(squares) / (float)n + eps);
     for (i = 0; i < n; i += 8) {
         __m256i mask = avx2_first(n - i);
-        __m256 v = _mm256_mul_ps(_mm256_maskload_ps(x + i, mask),
-                                 _mm256_set1_ps(r));
+        __m256 v =
+            _mm256_mul_ps(_mm256_maskload_ps(x + i, mask), _mm256_set1_ps(r));
         if (w != NULL)
             v = _mm256_mul_ps(v, _mm256_maskload_ps(w + i, mask));
         avx2_store_first(y + i, avx2_canonical(v), n - i);
@@ -148,10 +148,8 @@ static void turn_adjacent(float *x, const float *cosine, const float *sine,
         __m256 v1 = _mm256_maskload_ps(at + 8, high);
         __m256 c = _mm256_maskload_ps(cosine + i, mask);
         __m256 s = _mm256_maskload_ps(sine + i, mask);
-        c = _mm256_castpd_ps(
-            _mm256_permute4x64_pd(_mm256_castps_pd(c), 0xd8));
-        s = _mm256_castpd_ps(
-            _mm256_permute4x64_pd(_mm256_castps_pd(s), 0xd8));
+        c = _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(c), 0xd8));
+        s = _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(s), 0xd8));
         struct turned y = turn_pairs(_mm256_shuffle_ps(v0, v1, 0x88),
                                      _mm256_shuffle_ps(v0, v1, 0xdd), c, s);
         avx2_store_first(at, _mm256_unpacklo_ps(y.first, y.second), 2 * n);
@@ -179,8 +177,8 @@ MOE__INLINE __m256 silu8(__m256 x)
 
 MOE__INLINE __m256 gelu8(__m256 x)
 {
-    __m256 cube = _mm256_mul_ps(_mm256_set1_ps(MOE__GELU_CUBE),
-                                _mm256_mul_ps(x, x));
+    __m256 cube =
+        _mm256_mul_ps(_mm256_set1_ps(MOE__GELU_CUBE), _mm256_mul_ps(x, x));
     __m256 z = _mm256_mul_ps(_mm256_set1_ps(MOE__GELU_SCALE),
                              _mm256_fmadd_ps(cube, x, x));
     return _mm256_mul_ps(x, avx2_sigmoid(z));
@@ -220,8 +218,8 @@ static void avx2_scale(float *y, float s, int32_t n)
 {
     for (int32_t i = 0; i < n; i += 8) {
         __m256i mask = avx2_first(n - i);
-        __m256 v = _mm256_mul_ps(_mm256_maskload_ps(y + i, mask),
-                                 _mm256_set1_ps(s));
+        __m256 v =
+            _mm256_mul_ps(_mm256_maskload_ps(y + i, mask), _mm256_set1_ps(s));
         avx2_store_first(y + i, avx2_canonical(v), n - i);
     }
 }
@@ -230,9 +228,9 @@ static void avx2_axpy(float *y, float a, const float *x, int32_t n)
 {
     for (int32_t i = 0; i < n; i += 8) {
         __m256i mask = avx2_first(n - i);
-        __m256 v = _mm256_fmadd_ps(_mm256_set1_ps(a),
-                                   _mm256_maskload_ps(x + i, mask),
-                                   _mm256_maskload_ps(y + i, mask));
+        __m256 v =
+            _mm256_fmadd_ps(_mm256_set1_ps(a), _mm256_maskload_ps(x + i, mask),
+                            _mm256_maskload_ps(y + i, mask));
         avx2_store_first(y + i, avx2_canonical(v), n - i);
     }
 }
@@ -271,8 +269,7 @@ static void avx2_softmax(float *x, int32_t n)
     __m256 total = _mm256_set1_ps(avx2_tree_sum(sum));
     for (int32_t i = 0; i < n; i += 8) {
         __m256 v = _mm256_maskload_ps(x + i, avx2_first(n - i));
-        avx2_store_first(x + i, avx2_canonical(_mm256_div_ps(v, total)),
-                         n - i);
+        avx2_store_first(x + i, avx2_canonical(_mm256_div_ps(v, total)), n - i);
     }
 }
 

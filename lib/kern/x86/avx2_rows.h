@@ -56,10 +56,10 @@ MOE__INLINE __m128i avx2_sum_rows(const __m256i v[4])
 MOE__INLINE uint64_t avx2_gather_u16(const uint8_t *const p[AVX2_ROWS],
                                      int32_t at)
 {
-    uint32_t low = (uint32_t)moe__load_u16(p[1] + at) << 16 |
-                   moe__load_u16(p[0] + at);
-    uint32_t high = (uint32_t)moe__load_u16(p[3] + at) << 16 |
-                    moe__load_u16(p[2] + at);
+    uint32_t low =
+        (uint32_t)moe__load_u16(p[1] + at) << 16 | moe__load_u16(p[0] + at);
+    uint32_t high =
+        (uint32_t)moe__load_u16(p[3] + at) << 16 | moe__load_u16(p[2] + at);
     return (uint64_t)high << 32 | low;
 }
 
@@ -109,13 +109,13 @@ MOE__INLINE void avx2_matmul(const struct moe__matmul *job,
     for (int32_t row = job->row_begin; row < job->row_end; row += AVX2_ROWS) {
         int32_t n = moe__min_i32(AVX2_ROWS, job->row_end - row);
         for (int32_t r = 0; r < AVX2_ROWS; r++)
-            group.row[r] = job->w->data +
-                           group.row_bytes *
-                               (size_t)(row + moe__min_i32(r, n - 1));
+            group.row[r] =
+                job->w->data +
+                group.row_bytes * (size_t)(row + moe__min_i32(r, n - 1));
         for (int32_t i = 0; i < job->n_tokens; i++) {
             avx2_set_token(&group, job, i);
-            avx2_store_group(job->y + i * job->y_stride + row,
-                             multiply(&group), n);
+            avx2_store_group(job->y + i * job->y_stride + row, multiply(&group),
+                             n);
         }
     }
 }

@@ -1,4 +1,4 @@
-/* pool.c: order and weight of candidates.
+/* candidates.c: order and weight of candidates.
  *
  * Selection and sorting are one heap: its root is the last of the best k seen
  * so far, so a scan over a large vocabulary costs one comparison a candidate,
@@ -39,7 +39,7 @@ static void candidate_swap(struct moe__candidate *a, struct moe__candidate *b)
     *b = kept;
 }
 
-void moe__pool_sort(struct moe__pool *pool, int32_t k)
+void moe__candidates_sort(struct moe__candidates *pool, int32_t k)
 {
     struct moe__candidate *items = pool->items;
     k = moe__min_i32(k, pool->n);
@@ -60,19 +60,20 @@ void moe__pool_sort(struct moe__pool *pool, int32_t k)
     pool->n_sorted = k;
 }
 
-const struct moe__candidate *moe__pool_at(struct moe__pool *pool, int32_t i)
+const struct moe__candidate *moe__candidates_at(struct moe__candidates *pool,
+                                                int32_t i)
 {
     if (i >= pool->n_sorted) /* most walks end early: 64, then 8 times more */
-        moe__pool_sort(pool, i < pool->n / 8 ? 8 * i + 64 : pool->n);
+        moe__candidates_sort(pool, i < pool->n / 8 ? 8 * i + 64 : pool->n);
     return &pool->items[i];
 }
 
-double moe__pool_gap(float logit, float max)
+double moe__candidates_gap(float logit, float max)
 {
     return logit == max ? 0 : (double)logit - (double)max;
 }
 
-float moe__pool_top(const struct moe__pool *pool)
+float moe__candidates_top(const struct moe__candidates *pool)
 {
     float max = pool->items[0].logit;
     if (pool->n_sorted > 0)
@@ -82,23 +83,23 @@ float moe__pool_top(const struct moe__pool *pool)
     return max;
 }
 
-double moe__pool_weigh(struct moe__pool *pool)
+double moe__candidates_weigh(struct moe__candidates *pool)
 {
-    float max = moe__pool_top(pool);
+    float max = moe__candidates_top(pool);
     double total = 0;
     for (int32_t i = 0; i < pool->n; i++) {
         struct moe__candidate *item = &pool->items[i];
-        item->p = (float)moe__exp(moe__pool_gap(item->logit, max));
+        item->p = (float)moe__exp(moe__candidates_gap(item->logit, max));
         total += (double)item->p;
     }
     return total;
 }
 
-int32_t moe__pool_front(struct moe__pool *pool, double mass)
+int32_t moe__candidates_front(struct moe__candidates *pool, double mass)
 {
     double sum = 0;
     for (int32_t i = 0; i < pool->n; i++) {
-        const struct moe__candidate *item = moe__pool_at(pool, i);
+        const struct moe__candidate *item = moe__candidates_at(pool, i);
         if (item->p == 0) /* neither does any after it */
             return i;
         sum += (double)item->p;
