@@ -29,6 +29,16 @@ void moe__acts_put(const struct moe__engine *engine,
     moe__acts_put_part(engine, acts, row, 0, x, n);
 }
 
+void moe__acts_norm(const struct moe__engine *engine, int32_t thread,
+                    int32_t row, int32_t token, const float *w)
+{
+    int32_t d_model = engine->net->d_model;
+    float *y = engine->lanes[thread].row;
+    engine->kern.rms_norm(y, engine->x + (size_t)token * (size_t)d_model, w,
+                          d_model, engine->net->eps);
+    moe__acts_put(engine, &engine->in, row, y, d_model);
+}
+
 struct moe__act moe__act_from(const struct moe__act *act, int32_t row)
 {
     struct moe__act from = *act;
@@ -73,7 +83,6 @@ struct moe__matmul moe__run_tokens(const struct moe__matmul *job,
 {
     struct moe__matmul part = *job;
     part.n_tokens = n;
-    part.y += first * job->y_stride;
     if (job->src != NULL) {
         part.src += first;
         return part;
@@ -92,6 +101,7 @@ void moe__step_multiply(const struct moe__step *step,
         struct moe__act x;
         struct moe__matmul part =
             moe__run_tokens(job, &x, t, moe__min_i32(MOE__STEP_TOKENS, n - t));
+        part.y = job->y + t * job->y_stride;
         step->engine->kern.matmul[job->w->type](&part);
     }
 }

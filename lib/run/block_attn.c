@@ -9,12 +9,7 @@
 static void attn_norm_token(void *arg, int32_t token, int32_t thread)
 {
     const struct moe__step *step = arg;
-    const struct moe__engine *e = step->engine;
-    int32_t d_model = e->net->d_model;
-    float *row = e->lanes[thread].row;
-    e->kern.rms_norm(row, e->x + (size_t)token * (size_t)d_model,
-                     step->layer->attn_norm, d_model, e->net->eps);
-    moe__acts_put(e, &e->in, token, row, d_model);
+    moe__acts_norm(step->engine, thread, token, token, step->layer->attn_norm);
 }
 
 /* Bias, norm of each head, rotary embedding: any of them may be absent. */

@@ -53,7 +53,6 @@ static void project_part(const struct ffn_phase *phase,
     struct moe__matmul job = moe__run_job(part, &e->in, y, 0);
     struct moe__act x;
     job.src = phase->src;
-    job.y_stride = 0; /* y is the first row, whatever `first` is */
     job = moe__run_tokens(&job, &x, first, n_tokens);
     job.y_stride = MOE__FFN_ROWS;
     e->kern.matmul[part->type](&job);
@@ -124,12 +123,7 @@ void moe__ffn_groups(const struct moe__step *step, const int32_t *src)
 static void ffn_norm_token(void *arg, int32_t token, int32_t thread)
 {
     const struct moe__step *step = arg;
-    const struct moe__engine *e = step->engine;
-    int32_t d_model = e->net->d_model;
-    float *row = e->lanes[thread].row;
-    e->kern.rms_norm(row, e->x + (size_t)token * (size_t)d_model,
-                     step->layer->ffn_norm, d_model, e->net->eps);
-    moe__acts_put(e, &e->in, token, row, d_model);
+    moe__acts_norm(step->engine, thread, token, token, step->layer->ffn_norm);
 }
 
 static void ffn_add_token(void *arg, int32_t token, int32_t thread)

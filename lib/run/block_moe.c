@@ -14,12 +14,9 @@ static void route_one_token(void *arg, int32_t token, int32_t thread)
     const struct moe__net *net = e->net;
     const struct moe__mat *router = &step->layer->router;
     size_t i = (size_t)token;
-    float *row = e->lanes[thread].row;
     float *p = e->route_p + i * (size_t)net->n_experts;
 
-    e->kern.rms_norm(row, e->x + i * (size_t)net->d_model,
-                     step->layer->ffn_norm, net->d_model, net->eps);
-    moe__acts_put(e, &e->in, token, row, net->d_model);
+    moe__acts_norm(e, thread, token, token, step->layer->ffn_norm);
     struct moe__matmul job = moe__run_job(router, &e->in, p, 1);
     struct moe__act x = moe__act_from(job.x, token);
     job.x = &x;

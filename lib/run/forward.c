@@ -26,12 +26,8 @@ static void head_norm_row(void *arg, int32_t row, int32_t thread)
 {
     const struct moe__step *step = arg;
     const struct moe__engine *e = step->engine;
-    const struct moe__net *net = e->net;
     int32_t token = e->params.wants_all_logits ? row : step->n - 1;
-    float *y = e->lanes[thread].row;
-    e->kern.rms_norm(y, e->x + (size_t)token * (size_t)net->d_model,
-                     net->output_norm, net->d_model, net->eps);
-    moe__acts_put(e, &e->in, row, y, net->d_model);
+    moe__acts_norm(e, thread, row, token, e->net->output_norm);
 }
 
 static void cap_row(void *arg, int32_t row, int32_t thread)

@@ -142,7 +142,8 @@ void moe__step_matmul(const struct moe__step *step,
 void moe__step_multiply(const struct moe__step *step,
                         const struct moe__matmul *job);
 
-/* The part of a job for n tokens from `first` on; *x is its memory. */
+/* The part of a job for n tokens from `first` on, but for its y; *x is its
+ * memory. */
 struct moe__matmul moe__run_tokens(const struct moe__matmul *job,
                                    struct moe__act *x, int32_t first,
                                    int32_t n);
@@ -158,6 +159,9 @@ void moe__acts_put(const struct moe__engine *engine,
 void moe__acts_put_part(const struct moe__engine *engine,
                         const struct moe__acts *acts, int32_t row, int32_t col,
                         const float *x, int32_t n);
+/* RMS norm of a token of x, with weights w [d_model], to row `row` of in. */
+void moe__acts_norm(const struct moe__engine *engine, int32_t thread,
+                    int32_t row, int32_t token, const float *w);
 /* The activations from a row on. */
 struct moe__act moe__act_from(const struct moe__act *act, int32_t row);
 
