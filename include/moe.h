@@ -482,7 +482,7 @@ typedef struct moe_context_params {
     const moe_thread_hooks *threads; /* NULL: the library starts its own */
     int32_t n_ctx;     /* positions; default: n_ctx_train, at most 4096 */
     int32_t n_batch;   /* most tokens of one step; default 512 */
-    int32_t n_threads; /* default: physical cores (see moe_build_info) */
+    int32_t n_threads; /* default: physical cores, no little ones */
     moe_kv_type kv;
     moe_backend backend;
     moe_logits_mode logits;
@@ -521,7 +521,7 @@ MOE_API moe_status moe_context_plan(const moe_model *model,
                                     const moe_context_params *params,
                                     moe_plan *plan, moe_error *err);
 
-/* Creates a context.  All memory that it will ever use is allocated here.
+/* Creates a context.  All memory that evaluating needs is allocated here.
  * model    the context holds it; the caller may close its own handle.
  * params   NULL = defaults.    out  receives the handle.    err  may be NULL.
  * Returns  MOE_OK; MOE_ERR_ARGUMENT, STATE (a vocabulary-only model),
@@ -559,7 +559,8 @@ MOE_API void moe_context_destroy(moe_context *ctx);
 MOE_API moe_status moe_context_eval(moe_context *ctx, const moe_token *tokens,
                                     int32_t n, int32_t *n_done);
 
-/* Encodes a text and evaluates it: moe_text_encode and moe_context_eval.
+/* Encodes a text and evaluates it: moe_text_encode and moe_context_eval.  The
+ * list of ids takes memory and stays for the next prompt.
  * text     [text_bytes] or NUL-terminated with -1.
  * flags    as moe_text_encode; begin-of-text is added at position 0 only.
  * Returns  MOE_OK; as moe_text_encode and moe_context_eval.
