@@ -16,8 +16,7 @@ import tap        # noqa: E402
 
 WARNINGS = ['-Wall', '-Wextra', '-Wconversion', '-Wshadow', '-Wvla', '-Werror']
 LIB = ['-Iinclude', '-Ilib']
-CROSS = ['aarch64-linux-gnu-gcc', 'i686-w64-mingw32-gcc',
-         'x86_64-w64-mingw32-gcc']
+CROSS = ['aarch64-linux-gnu-gcc', 'x86_64-w64-mingw32-gcc']
 
 
 def sources(*patterns):

@@ -25,7 +25,7 @@ static inline void *counter_alloc(void *user, size_t bytes, size_t align)
         (c->n_alloc == c->fail_at || (c->fails_on && c->n_alloc > c->fail_at)))
         return NULL;
     size_t rounded = (bytes + align - 1) / align * align;
-    if ((p = aligned_alloc(align < 16 ? 16 : align, rounded + 16)) == NULL)
+    if ((p = aligned_alloc(align, rounded)) == NULL)
         return NULL;
     memset(p, 0xa5, bytes); /* nobody may rely on cleared memory */
     c->n_live++;

@@ -135,11 +135,13 @@ MOE__INLINE void add_values_at(const struct tile_group *tile, int32_t d,
     float *acc = tile->job->acc + (size_t)tile->first * (size_t)d_head + d;
     __m256 sum[MAX_GROUP][4], v[4];
     AVX2_UNROLL
-    for (int32_t i = 0; i < n_q; i++)
+    for (int32_t i = 0; i < n_q; i++) {
+        __m256 correction = _mm256_set1_ps(tile->correction[i]);
         AVX2_UNROLL
-    for (int32_t j = 0; j < n_v; j++)
-        sum[i][j] = _mm256_mul_ps(_mm256_loadu_ps(acc + i * d_head + 8 * j),
-                                  _mm256_set1_ps(tile->correction[i]));
+        for (int32_t j = 0; j < n_v; j++)
+            sum[i][j] = _mm256_mul_ps(_mm256_loadu_ps(acc + i * d_head + 8 * j),
+                                      correction);
+    }
     for (int32_t pos = tile->begin; pos < tile->end; pos++) {
         const uint8_t *row = tile->v + (size_t)pos * tile->row_bytes;
         AVX2_UNROLL
@@ -154,10 +156,11 @@ MOE__INLINE void add_values_at(const struct tile_group *tile, int32_t d,
         }
     }
     AVX2_UNROLL
-    for (int32_t i = 0; i < n_q; i++)
+    for (int32_t i = 0; i < n_q; i++) {
         AVX2_UNROLL
-    for (int32_t j = 0; j < n_v; j++)
-        _mm256_storeu_ps(acc + i * d_head + 8 * j, sum[i][j]);
+        for (int32_t j = 0; j < n_v; j++)
+            _mm256_storeu_ps(acc + i * d_head + 8 * j, sum[i][j]);
+    }
 }
 
 /* One tile for n_q queries, a constant: n_q * n_v = 8 sums fill half of the

@@ -34,10 +34,9 @@ struct type32 {
 };
 
 /* 16 bytes of each of two blocks. */
-MOE__INLINE __m256i load_16_each(const uint8_t *a, const uint8_t *b)
+MOE__INLINE __m256i load_16_each(const void *a, const void *b)
 {
-    return _mm256_loadu2_m128i((const __m128i *)(const void *)b,
-                               (const __m128i *)(const void *)a);
+    return _mm256_loadu2_m128i((const __m128i *)b, (const __m128i *)a);
 }
 
 MOE__INLINE struct halves32 split_nibbles(const uint8_t *a, const uint8_t *b)
@@ -141,32 +140,51 @@ MOE__INLINE __m256i dot_halves(struct halves32 w, struct halves32 q,
                             _mm256_madd_epi16(second, one));
 }
 
-/* 2^(e - 128) for eight bytes e; subnormal for e = 0 and 1. */
-MOE__INLINE __m256 e8m0_halves(__m128i bytes)
+/* 2^(e - 128) for the lower bytes e of eight int16; subnormal for 0 and 1. */
+MOE__INLINE __m256 e8m0_halves(__m128i words)
 {
     const __m256i one = _mm256_set1_epi32(1);
-    __m256i e = _mm256_cvtepu8_epi32(bytes);
+    __m256i e =
+        _mm256_and_si256(_mm256_cvtepu16_epi32(words), _mm256_set1_epi32(255));
     __m256i normal = _mm256_slli_epi32(_mm256_sub_epi32(e, one), 23);
     __m256i subnormal = _mm256_sllv_epi32(_mm256_set1_epi32(0x200000), e);
     return _mm256_castsi256_ps(
         _mm256_blendv_epi8(subnormal, normal, _mm256_cmpgt_epi32(e, one)));
 }
 
-/* Scales d of block a of four rows, then of block b. */
-MOE__INLINE __m256 scales_of_pair(const uint8_t *const a[AVX2_ROWS],
-                                  const uint8_t *const b[AVX2_ROWS],
-                                  struct type32 type)
+/* The f16 at a place of block a of four rows, then of block b. */
+MOE__INLINE __m128i gather_pair(const uint8_t *const a[AVX2_ROWS],
+                                const uint8_t *const b[AVX2_ROWS], int32_t at)
 {
-    if (!type.is_e8m0)
-        return _mm256_cvtph_ps(_mm_set_epi64x((int64_t)avx2_gather_u16(b, 0),
-                                              (int64_t)avx2_gather_u16(a, 0)));
-    return e8m0_halves(
-        _mm_packus_epi16(/* the lower byte of each u16 */
-                         _mm_and_si128(
-                             _mm_set_epi64x((int64_t)avx2_gather_u16(b, 0),
-                                            (int64_t)avx2_gather_u16(a, 0)),
-                             _mm_set1_epi16(255)),
-                         _mm_setzero_si128()));
+    return _mm_set_epi64x((int64_t)avx2_gather_u16(b, at),
+                          (int64_t)avx2_gather_u16(a, at));
+}
+
+/* The first of two 32-bit values in the lower lane, the second in the upper. */
+MOE__INLINE __m256i spread_pair(const void *two)
+{
+    __m128i low = _mm_loadl_epi64((const __m128i *)two);
+    return _mm256_permutevar8x32_epi32(
+        _mm256_castsi128_si256(low), _mm256_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1));
+}
+
+/* sum of codes times q of both blocks of four rows, row r in element r. */
+MOE__INLINE __m256i dot_pair(const uint8_t *const a[AVX2_ROWS],
+                             const uint8_t *const b[AVX2_ROWS], const int8_t *q,
+                             struct type32 type)
+{
+    __m256i sum[AVX2_ROWS];
+    const struct halves32 halves = {load_16_each(q, q + 32),
+                                    load_16_each(q + 16, q + 48)};
+    AVX2_UNROLL
+    for (int32_t r = 0; r < AVX2_ROWS; r++)
+        sum[r] = dot_halves(type.codes(a[r], b[r]), halves, type.is_signed);
+    return avx2_fold_rows(sum);
+}
+
+MOE__INLINE __m128 lane_of(__m256 v, int32_t i)
+{
+    return i == 0 ? _mm256_castps256_ps128(v) : _mm256_extractf128_ps(v, 1);
 }
 
 /* Blocks i and i + 1 of four rows, or i alone: for each
@@ -176,56 +194,38 @@ MOE__INLINE __m256 scales_of_pair(const uint8_t *const a[AVX2_ROWS],
 MOE__INLINE __m128 add_pair32(__m128 sum, const struct avx2_group *group,
                               int32_t i, bool is_alone, struct type32 type)
 {
-    const __m256i spread = _mm256_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1);
     const uint8_t *a[AVX2_ROWS], *b[AVX2_ROWS];
-    __m256i isum[AVX2_ROWS];
-    __m256i q0 = avx2_load_bytes(group->q + 32 * i);
-    __m256i q1 = avx2_load_bytes(group->q + 32 * i + 32);
-    struct halves32 q = {_mm256_permute2x128_si256(q0, q1, 0x20),
-                         _mm256_permute2x128_si256(q0, q1, 0x31)};
     const size_t at = (size_t)i * (size_t)type.block_bytes;
     AVX2_UNROLL
     for (int32_t r = 0; r < AVX2_ROWS; r++) {
+        a[r] = group->row[r] + at;
+        b[r] = is_alone ? a[r] : a[r] + type.block_bytes;
         avx2_prefetch(group, r, at);
         if (2 * type.block_bytes > 64)
             avx2_prefetch(group, r, at + 64);
-        a[r] = group->row[r] + at;
-        b[r] = is_alone ? a[r] : a[r] + type.block_bytes;
-        isum[r] = dot_halves(type.codes(a[r], b[r]), q, type.is_signed);
     }
-    __m256i q_sum = _mm256_permutevar8x32_epi32(
-        _mm256_castsi128_si256(_mm_madd_epi16(
-            _mm_loadl_epi64(
-                (const __m128i *)(const void *)(group->sum + 2 * i)),
-            _mm_set1_epi16(1))),
-        spread);
-    __m256 d_x = _mm256_permutevar8x32_ps(
-        _mm256_castsi256_ps(_mm256_castsi128_si256(_mm_loadl_epi64(
-            (const __m128i *)(const void *)(group->scale + i)))),
-        spread);
-    __m256i total = avx2_fold_rows(isum);
+    __m256i isum = dot_pair(a, b, group->q + 32 * i, type);
+    __m256i q_sum = _mm256_madd_epi16(spread_pair(group->sum + 2 * i),
+                                      _mm256_set1_epi16(1));
     if (type.offset != 0)
-        total = _mm256_sub_epi32(
-            total, _mm256_mullo_epi32(q_sum, _mm256_set1_epi32(type.offset)));
-    __m256 d = _mm256_mul_ps(scales_of_pair(a, b, type), d_x);
-    __m256 product = _mm256_cvtepi32_ps(total);
-    __m256 m = d_x, m_sum = _mm256_cvtepi32_ps(q_sum);
-    if (type.m_at != 0)
-        m = _mm256_mul_ps(d_x, _mm256_cvtph_ps(_mm_set_epi64x(
-                                   (int64_t)avx2_gather_u16(b, type.m_at),
-                                   (int64_t)avx2_gather_u16(a, type.m_at))));
-    sum = _mm_fmadd_ps(_mm256_castps256_ps128(d),
-                       _mm256_castps256_ps128(product), sum);
-    if (type.m_at != 0)
-        sum = _mm_fmadd_ps(_mm256_castps256_ps128(m),
-                           _mm256_castps256_ps128(m_sum), sum);
-    if (is_alone)
-        return sum;
-    sum = _mm_fmadd_ps(_mm256_extractf128_ps(d, 1),
-                       _mm256_extractf128_ps(product, 1), sum);
-    if (type.m_at != 0)
-        sum = _mm_fmadd_ps(_mm256_extractf128_ps(m, 1),
-                           _mm256_extractf128_ps(m_sum, 1), sum);
+        isum = _mm256_sub_epi32(
+            isum, _mm256_mullo_epi32(q_sum, _mm256_set1_epi32(type.offset)));
+    __m256 d_x = _mm256_castsi256_ps(spread_pair(group->scale + i));
+    __m128i d_bits = gather_pair(a, b, 0);
+    __m256 d = type.is_e8m0 ? e8m0_halves(d_bits) : _mm256_cvtph_ps(d_bits);
+    __m256 m = _mm256_cvtph_ps(gather_pair(a, b, type.m_at));
+    d = _mm256_mul_ps(d, d_x);
+    m = _mm256_mul_ps(m, d_x);
+    AVX2_UNROLL
+    for (int32_t k = 0; k < 2; k++) {
+        if (k == 1 && is_alone)
+            break;
+        sum = _mm_fmadd_ps(lane_of(d, k), lane_of(_mm256_cvtepi32_ps(isum), k),
+                           sum);
+        if (type.m_at != 0)
+            sum = _mm_fmadd_ps(lane_of(m, k),
+                               lane_of(_mm256_cvtepi32_ps(q_sum), k), sum);
+    }
     return sum;
 }
 
