@@ -3,6 +3,7 @@
 #include "prop.h"
 
 #define N_IDS 90
+#define N_LONG 1300 /* more than two spans of attention */
 
 static const char *const models[] = {
     TINY_Q8,
@@ -24,12 +25,13 @@ struct setup {
 
 /* All logits of the ids under a setup; false if it cannot be had. */
 static int logits_under(moe_model *model, moe_kv_type kv, struct setup s,
-                        const moe_token *ids, int n_vocab, float *out)
+                        const moe_token *ids, int n_ids, float *out)
 {
+    int n_vocab = prop_n_vocab(model);
     moe_error why = {0};
     moe_context *ctx = NULL;
     moe_context_params params = {.struct_size = sizeof params,
-                                 .n_ctx = 128,
+                                 .n_ctx = n_ids + 30,
                                  .n_batch = s.n_batch,
                                  .n_threads = s.n_threads,
                                  .kv = kv,
@@ -39,8 +41,8 @@ static int logits_under(moe_model *model, moe_kv_type kv, struct setup s,
     if (status == MOE_ERR_UNSUPPORTED)
         return 0;
     CHECK(status == MOE_OK, "%s", why.message);
-    for (int at = 0; at < N_IDS && ctx != NULL;) {
-        int done = 0, n = N_IDS - at < s.piece ? N_IDS - at : s.piece;
+    for (int at = 0; at < n_ids && ctx != NULL;) {
+        int done = 0, n = n_ids - at < s.piece ? n_ids - at : s.piece;
         status = moe_context_eval(ctx, ids + at, n, &done);
         CHECK((status == MOE_OK || status == MOE_MORE) && done > 0, "%s",
               moe_context_error(ctx));
@@ -55,28 +57,23 @@ static int logits_under(moe_model *model, moe_kv_type kv, struct setup s,
     return 1;
 }
 
-static void check_model(const char *path, moe_kv_type kv)
+/* Every setup gives the bits of the definition. */
+static void check_setups(const char *path, moe_kv_type kv,
+                         const struct setup *setups, int n_setups, int n_ids)
 {
-    static const struct setup setups[] = {
-        {MOE_BACKEND_AUTO, 1, N_IDS, 128}, {MOE_BACKEND_AUTO, 2, N_IDS, 128},
-        {MOE_BACKEND_AUTO, 3, N_IDS, 128}, {MOE_BACKEND_AUTO, 8, N_IDS, 128},
-        {MOE_BACKEND_AUTO, 2, 1, 128},     {MOE_BACKEND_AUTO, 2, 7, 128},
-        {MOE_BACKEND_AUTO, 2, 64, 128},    {MOE_BACKEND_AUTO, 3, N_IDS, 16},
-        {MOE_BACKEND_SCALAR, 2, 7, 128},   {MOE_BACKEND_SCALAR, 8, 64, 128},
-    };
     moe_model *model = prop_open(path);
     if (model == NULL)
         return;
-    moe_token ids[N_IDS];
+    static moe_token ids[N_LONG];
     int n_vocab = prop_n_vocab(model);
-    size_t bytes = (size_t)n_vocab * N_IDS * sizeof(float);
+    size_t bytes = (size_t)n_vocab * (size_t)n_ids * sizeof(float);
     float *want = malloc(bytes), *got = malloc(bytes);
-    prop_ids(ids, N_IDS, n_vocab, 7);
-    struct setup definition = {MOE_BACKEND_SCALAR, 1, N_IDS, 128};
-    if (logits_under(model, kv, definition, ids, n_vocab, want))
-        for (size_t i = 0; i < sizeof setups / sizeof *setups; i++) {
+    prop_ids(ids, n_ids, n_vocab, 7);
+    const struct setup definition = {MOE_BACKEND_SCALAR, 1, n_ids, n_ids};
+    if (logits_under(model, kv, definition, ids, n_ids, want))
+        for (int i = 0; i < n_setups; i++) {
             memset(got, 0xff, bytes);
-            logits_under(model, kv, setups[i], ids, n_vocab, got);
+            logits_under(model, kv, setups[i], ids, n_ids, got);
             CHECK(memcmp(want, got, bytes) == 0,
                   "%s, kv %d, backend %d, threads %d, pieces of %d", path, kv,
                   setups[i].backend, setups[i].n_threads, setups[i].piece);
@@ -86,6 +83,38 @@ static void check_model(const char *path, moe_kv_type kv)
     free(want);
     free(got);
     moe_model_close(model);
+}
+
+static void check_model(const char *path, moe_kv_type kv)
+{
+    static const struct setup setups[] = {
+        {MOE_BACKEND_AUTO, 1, N_IDS, 128}, {MOE_BACKEND_AUTO, 2, N_IDS, 128},
+        {MOE_BACKEND_AUTO, 3, N_IDS, 128}, {MOE_BACKEND_AUTO, 8, N_IDS, 128},
+        {MOE_BACKEND_AUTO, 2, 1, 128},     {MOE_BACKEND_AUTO, 2, 7, 128},
+        {MOE_BACKEND_AUTO, 2, 64, 128},    {MOE_BACKEND_AUTO, 3, N_IDS, 16},
+        {MOE_BACKEND_SCALAR, 2, 7, 128},   {MOE_BACKEND_SCALAR, 8, 64, 128},
+    };
+    check_setups(path, kv, setups, sizeof setups / sizeof *setups, N_IDS);
+}
+
+/* Attention sums in spans of 512 positions and merges them; windows begin and
+ * end inside them. */
+static void same_bits_beyond_a_span(void)
+{
+    static const struct setup setups[] = {
+        {MOE_BACKEND_AUTO, 2, N_LONG, 512},
+        {MOE_BACKEND_AUTO, 3, 1, 512},
+        {MOE_BACKEND_AUTO, 1, 100, 64},
+        {MOE_BACKEND_SCALAR, 3, 333, 512},
+    };
+    static const char *const paths[] = {
+        "tests/data/families/mixtral/model.gguf",
+        "tests/data/families/gemma3/model.gguf",
+        "tests/data/families/qwen3/model.gguf",
+    };
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
+        check_setups(paths[i], MOE_KV_F16, setups,
+                     sizeof setups / sizeof *setups, N_LONG);
 }
 
 static void same_bits_with_f32_kv(void)
@@ -161,6 +190,7 @@ static const struct test tests[] = {
     {"same_bits_with_f32_kv", same_bits_with_f32_kv},
     {"same_bits_with_f16_kv", same_bits_with_f16_kv},
     {"same_bits_with_q8_0_kv", same_bits_with_q8_0_kv},
+    {"same_bits_beyond_a_span", same_bits_beyond_a_span},
     {"rewind_forgets", rewind_forgets},
     {"threads_change_while_running", threads_change_while_running},
 };
