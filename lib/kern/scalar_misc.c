@@ -14,9 +14,32 @@ static void scalar_rms_norm(float *y, const float *x, const float *w, int32_t n,
         y[i] = moe__canonical(w != NULL ? x[i] * r * w[i] : x[i] * r);
 }
 
-/* One block of n floats to q = round(127 x / amax), ties to even; returns the
- * scale amax / 127.  A block that is all but zero becomes zero: 127 / amax must
- * not overflow.  A block with an infinity or a NaN has the scale NaN. */
+/* The level that amax is mapped to: see MOE__MAX_LEVEL.  The error of an
+ * element is e = s - round(s), s = level x / amax; e is exact, its squares are
+ * summed in 8 lanes. */
+static int32_t best_level(const float *x, int32_t n, float amax)
+{
+    int32_t best = MOE__MAX_LEVEL;
+    float least = INFINITY;
+    for (int32_t level = MOE__MAX_LEVEL; level >= MOE__MIN_LEVEL; level--) {
+        const float inverse = (float)level / amax;
+        float lane[MOE__LANES] = {0};
+        for (int32_t i = 0; i < n; i++) {
+            float s = x[i] * inverse, e = s - (s + MOE__ROUND - MOE__ROUND);
+            lane[i % MOE__LANES] = fmaf(e, e, lane[i % MOE__LANES]);
+        }
+        float error = moe__level_error(moe__tree_sum(lane), level);
+        if (error < least) {
+            least = error;
+            best = level;
+        }
+    }
+    return best;
+}
+
+/* One block of n floats to q = round(level x / amax), ties to even; returns the
+ * scale amax / level.  A block that is all but zero becomes zero: 127 / amax
+ * must not overflow.  A block with an infinity or a NaN has the scale NaN. */
 static float quantize_block(int8_t *q, const float *x, int32_t n)
 {
     uint32_t largest = 0; /* bits of |x|: floats are ordered as integers */
@@ -30,10 +53,11 @@ static float quantize_block(int8_t *q, const float *x, int32_t n)
         memset(q, 0, (size_t)n);
         return is_finite ? 0.0f : moe__bits_to_f32(MOE__NAN_BITS);
     }
-    float inverse = 127.0f / amax;
+    const float level = (float)best_level(x, n, amax);
+    const float inverse = level / amax;
     for (int32_t i = 0; i < n; i++)
         q[i] = (int8_t)(x[i] * inverse + MOE__ROUND - MOE__ROUND);
-    return amax / 127.0f;
+    return amax / level;
 }
 
 static void quantize_row(int8_t *q, float *scale, int16_t *sum, const float *x,

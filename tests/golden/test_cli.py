@@ -29,11 +29,11 @@ COMMANDS = ('run chat tokenize logits bench inspect estimate doctor '
 TALE = (
     ', there was a kind little tiger named Hugo who lived in a small house '
     'near the forest. Every day, he was happy to sing. One windy day, Hugo '
-    'saw someone new in the park. It was Marco, a tiger. Marco did not know '
+    'saw someone new in the park. It was Ben, a tiger. Ben did not know '
     'anybody. He sat behind the slide and watched the others. The others were '
-    'playing ball, but nobody asked Marco. Hugo went to him and said, "Hello! '
+    'playing ball, but nobody asked Ben. Hugo went to him and said, "Hello! '
     'I am Hugo. What is your name?" Hugo gave him a bowl of berries as a '
-    'welcome present. Marco smiled for the first time. Soon everyone was '
+    'welcome present. "You are very kind," said Ben softly. Soon everyone was '
     'playing ball together. A simple hello can make a friend.')
 ONCE = '1,657,658,259,507'  # <s> Once upon a time
 

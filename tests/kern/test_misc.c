@@ -283,21 +283,42 @@ static void norm_of_zeros_is_zero(void)
     }
 }
 
+/* Squared error of x at a level, by the formula. */
+static double error_at_level(const float *x, int32_t n, double amax, int level)
+{
+    double sum = 0;
+    for (int32_t i = 0; i < n; i++) {
+        double s = (double)x[i] * level / amax;
+        sum += (s - rint(s)) * (s - rint(s));
+    }
+    return sum / level / level;
+}
+
 static void quantised_rows_are_nearest(void)
 {
     struct dice dice = {5};
     float x[256], scale;
     int8_t q[256];
     int16_t sum[16];
+    int n_used[4] = {0};
     for (int32_t round = 0; round < 200; round++) {
         float amax = 0;
         fill_floats(x, 256, round & 1 ? FILL_SPIKE : FILL_RANDOM, &dice);
         kerns[0].quantize_a256(q, &scale, sum, x, 256);
         for (int32_t i = 0; i < 256; i++)
             amax = fabsf(x[i]) > amax ? fabsf(x[i]) : amax;
-        CHECK(scale == amax / 127.0f, "round %d", (int)round);
+        int level = (int)lrintf(amax / scale);
+        REQUIRE(level >= 124 && level <= 127 && scale == amax / (float)level,
+                "round %d: level %d", (int)round, level);
+        n_used[127 - level]++;
+        double error = error_at_level(x, 256, (double)amax, level);
+        for (int other = 124; other <= 127; other++)
+            CHECK(error <=
+                      error_at_level(x, 256, (double)amax, other) * (1 + 1e-4),
+                  "level %d, not %d", level, other);
         for (int32_t i = 0; i < 256; i++) {
-            double steps = (double)x[i] * 127 / amax; /* within two roundings */
+            double steps =
+                (double)x[i] * level / amax; /* within two roundings */
             CHECK(q[i] >= -127 && fabs(q[i] - steps) <= 0.5 + 127 * 2.1 * U,
                   "%d for %g", q[i], steps);
         }
@@ -308,6 +329,8 @@ static void quantised_rows_are_nearest(void)
             CHECK(sum[g] == want, "group %d", (int)g);
         }
     }
+    for (int c = 0; c < 4; c++)
+        CHECK(n_used[c] > 0, "level %d is never the best", 127 - c);
 }
 
 static void quantising_breaks_ties_to_even(void)
@@ -316,6 +339,8 @@ static void quantising_breaks_ties_to_even(void)
     static const int8_t want[8] = {127, 0, 2, 2, 0, -2, -2, -127};
     int8_t q[32];
     int16_t sum[2];
+    for (int i = 8; i < 32; i++)
+        x[i] = (float)(5 * i - 37); /* whole numbers: 127 is the best level */
     for (int32_t k = 0; k < n_kerns; k++) {
         kerns[k].quantize_a32(q, &scale, sum, x, 32);
         CHECK(scale == 1 && memcmp(q, want, 8) == 0, "%s", kerns[k].name);

@@ -58,6 +58,40 @@ MOE__INLINE __m256i round_to_int8(const float *x, __m256 inverse)
         packed, _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
 }
 
+/* best_level of scalar_misc.c: all levels in one pass over the block. */
+MOE__INLINE int32_t avx2_best_level(const float *x, int32_t n, float amax)
+{
+    enum { N_LEVELS = MOE__MAX_LEVEL - MOE__MIN_LEVEL + 1 };
+    __m256 inverse[N_LEVELS], sum[N_LEVELS];
+    AVX2_UNROLL
+    for (int32_t c = 0; c < N_LEVELS; c++) {
+        inverse[c] = _mm256_set1_ps((float)(MOE__MAX_LEVEL - c) / amax);
+        sum[c] = _mm256_setzero_ps();
+    }
+    for (int32_t i = 0; i < n; i += 8) {
+        const __m256 v = _mm256_loadu_ps(x + i);
+        AVX2_UNROLL
+        for (int32_t c = 0; c < N_LEVELS; c++) {
+            __m256 s = _mm256_mul_ps(v, inverse[c]);
+            __m256 e =
+                _mm256_sub_ps(s, _mm256_round_ps(s, _MM_FROUND_TO_NEAREST_INT |
+                                                        _MM_FROUND_NO_EXC));
+            sum[c] = _mm256_fmadd_ps(e, e, sum[c]);
+        }
+    }
+    int32_t best = MOE__MAX_LEVEL;
+    float least = INFINITY;
+    for (int32_t c = 0; c < N_LEVELS; c++) {
+        const int32_t level = MOE__MAX_LEVEL - c;
+        float error = moe__level_error(avx2_tree_sum(sum[c]), level);
+        if (error < least) {
+            least = error;
+            best = level;
+        }
+    }
+    return best;
+}
+
 /* quantize_block of scalar_misc.c; n a multiple of 32. */
 MOE__INLINE float avx2_quantize_block(int8_t *q, const float *x, int32_t n)
 {
@@ -68,11 +102,12 @@ MOE__INLINE float avx2_quantize_block(int8_t *q, const float *x, int32_t n)
         memset(q, 0, (size_t)n);
         return is_finite ? 0.0f : moe__bits_to_f32(MOE__NAN_BITS);
     }
-    __m256 inverse = _mm256_set1_ps(127.0f / amax);
+    const float level = (float)avx2_best_level(x, n, amax);
+    const __m256 inverse = _mm256_set1_ps(level / amax);
     for (int32_t i = 0; i < n; i += 32)
         _mm256_storeu_si256((__m256i *)(void *)(q + i),
                             round_to_int8(x + i, inverse));
-    return amax / 127.0f;
+    return amax / level;
 }
 
 /* Sums of 16 of n int8, n a multiple of 32. */
