@@ -6,7 +6,7 @@
  * alternative wins, repeats are greedy.
  *
  * Syntax: characters; . [abc] [^a-z] with ranges; \p{..} of L Lu Ll Lt Lm Lo M
- * N Nd P S; \s \S \d \r \n \t \uXXXX \UXXXXXXXX and \ before punctuation; ( )
+ * N Nd P S; \s \S \d \r \n \t \uHHHH \UHHHHHHHH and \ before punctuation; ( )
  * (?: ) (?i: ) |; ? * + {m} {m,n}; $ for the end of the text; one character of
  * look-ahead as (?=set) and (?!set); (*SKIP)(*F) at the end of an alternative:
  * what it matches is passed over and is no match. */
