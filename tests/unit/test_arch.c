@@ -201,6 +201,29 @@ static void an_unknown_tensor_is_not_ignored(void)
           "%s", message);
 }
 
+/* Numbers in names are never parsed: a name is the expected one or unknown. */
+static void layer_numbers_at_their_edges(void)
+{
+    static const char *const names[] = {
+        "blk.-0.attn_q.weight",
+        "blk.+0.attn_q.weight",
+        "blk.00.attn_q.weight",
+        "blk.1.attn_q.weight",
+        "blk.536870912.attn_q.weight",
+        "blk.2147483648.attn_q.weight",
+        "blk.4294967296.attn_q.weight",
+        "blk.18446744073709551616.attn_q.weight",
+        "blk..attn_q.weight",
+    };
+    char message[252];
+    for (size_t i = 0; i < MOE__COUNT(names); i++) {
+        const struct change c = {.extra_part = names[i]};
+        CHECK(bind_changed(c, message) == MOE_ERR_TENSOR &&
+                  strstr(message, "the file has 13 tensors") != NULL,
+              "%s: %s", names[i], message);
+    }
+}
+
 /* A size for each layer: equal ones are a size, others are refused. */
 static void arrays_of_sizes_by_layer(void)
 {
@@ -228,6 +251,7 @@ static const struct test tests[] = {
      each_wrong_shape_is_named_with_both_shapes},
     {"each_type_in_each_place", each_type_in_each_place},
     {"an_unknown_tensor_is_not_ignored", an_unknown_tensor_is_not_ignored},
+    {"layer_numbers_at_their_edges", layer_numbers_at_their_edges},
     {"arrays_of_sizes_by_layer", arrays_of_sizes_by_layer},
 };
 
