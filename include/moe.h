@@ -116,7 +116,9 @@ enum {
     MOE_BACKEND_SCALAR = 1,
     MOE_BACKEND_AVX2 = 2,
     MOE_BACKEND_AVX512 = 3,
-    MOE_BACKEND_NEON = 4
+    MOE_BACKEND_NEON = 4,
+    MOE_BACKEND_NEON_DOTPROD = 5,
+    MOE_BACKEND_NEON_I8MM = 6
 };
 
 typedef struct moe_backend_info {
@@ -486,6 +488,8 @@ typedef struct moe_context_params {
     moe_kv_type kv;
     moe_backend backend;
     moe_logits_mode logits;
+    int32_t n_threads_decode; /* steps of one token: n_threads, at most 8 */
+    int32_t padding;
 } moe_context_params;
 
 /* Bytes, known before anything is allocated. */
@@ -611,7 +615,8 @@ MOE_API moe_status moe_context_rewind(moe_context *ctx, int32_t position);
  * Since    0.1 */
 MOE_API void moe_context_cancel(moe_context *ctx);
 
-/* Uses another number of threads from now on; results do not change.
+/* Uses another number of threads from now on, for every step; results do not
+ * change.
  * n_threads  1 .. the number at creation.
  * Returns  MOE_OK; MOE_ERR_ARGUMENT; MOE_ERR_BUSY.
  * Threads  as moe_context_eval.

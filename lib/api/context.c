@@ -5,6 +5,9 @@
 
 #define DEFAULT_CTX 4096
 #define DEFAULT_BATCH 512
+/* One token reads all weights once: a few cores saturate the memory of a
+ * desktop or a phone, and the others would only use power. */
+#define DEFAULT_DECODE_THREADS 8
 
 /* ORDER KV: from moe_kv_type to enum moe__kv. */
 static const enum moe__kv kv_of_public[] = {
@@ -35,10 +38,16 @@ moe_status moe__context_settle(const moe_model *model,
                         : moe__min_i32(model->net.n_ctx_train, DEFAULT_CTX);
     int32_t n_batch = p.n_batch > 0 ? p.n_batch : DEFAULT_BATCH;
     int32_t n_cores = moe__min_i32(moe__cpu_cores(), MOE__MAX_THREADS);
+    int32_t n_threads = p.n_threads > 0 ? p.n_threads : n_cores;
+    int32_t n_decode = p.n_threads_decode > 0
+                           ? p.n_threads_decode
+                           : moe__min_i32(n_threads, DEFAULT_DECODE_THREADS);
     *out = (struct moe__run_params){
         .n_ctx = n_ctx,
         .n_batch = moe__min_i32(n_batch, n_ctx),
-        .n_threads = p.n_threads > 0 ? p.n_threads : n_cores,
+        .n_threads = moe__max_i32(n_threads, n_decode),
+        .n_threads_prompt = n_threads,
+        .n_threads_decode = n_decode,
         .kv = kv_of_public[p.kv],
         .backend = p.backend,
         .wants_all_logits = p.logits == MOE_LOGITS_ALL,
@@ -54,8 +63,8 @@ static void log_context(const moe_context *ctx, const moe_context_params *p)
     moe__format(line, sizeof line,
                 "context of %d positions, steps of %d, %d threads, backend "
                 "%s, KV %s, %llu bytes",
-                run->n_ctx, run->n_batch, run->n_threads, ctx->engine.kern.name,
-                moe__kv_name(run->kv),
+                run->n_ctx, run->n_batch, run->n_threads_prompt,
+                ctx->engine.kern.name, moe__kv_name(run->kv),
                 (unsigned long long)atomic_load(&ctx->mem.live_bytes));
     moe__host_log(p->log, p->log_user, MOE_LOG_INFO, line);
 }
@@ -308,7 +317,7 @@ moe_status moe_context_set_threads(moe_context *ctx, int32_t n_threads)
                                             "n_threads: expected 1 to %d, "
                                             "found %d",
                                             most, n_threads));
-    moe__pool_set_threads(ctx->engine.pool, n_threads);
+    moe__engine_set_threads(&ctx->engine, n_threads);
     return context_leave(ctx, MOE_OK);
 }
 
@@ -323,7 +332,7 @@ moe_status moe_context_describe(const moe_context *ctx,
         .eval_ns = ctx->eval_ns,
         .anonymous_bytes = atomic_load(&ctx->mem.live_bytes),
         .backend = ctx->engine.kern.name,
-        .n_threads = moe__pool_threads(ctx->engine.pool),
+        .n_threads = ctx->engine.params.n_threads_prompt,
         .n_ctx = ctx->engine.params.n_ctx,
         .n_batch = ctx->engine.params.n_batch,
         .kv = kv_to_public[ctx->engine.params.kv],

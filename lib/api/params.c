@@ -35,8 +35,10 @@ static const struct field context_fields[] = {
     {CTX(n_batch), FIELD_I32, 0, 1 << 16, NULL},
     {CTX(n_threads), FIELD_I32, 0, MOE__MAX_THREADS, NULL},
     {CTX(kv), FIELD_ENUM, 0, 3, "auto f32 f16 q8_0"},
-    {CTX(backend), FIELD_ENUM, 0, 4, "auto scalar avx2 avx512 neon"},
+    {CTX(backend), FIELD_ENUM, 0, 6,
+     "auto scalar avx2 avx512 neon neon_dotprod neon_i8mm"},
     {CTX(logits), FIELD_ENUM, 0, 1, "last all"},
+    {CTX(n_threads_decode), FIELD_I32, 0, MOE__MAX_THREADS, NULL},
 };
 
 static const struct field sampler_fields[] = {

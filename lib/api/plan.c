@@ -27,7 +27,7 @@ static moe_status plan_context(const moe_model *model,
         found.weights_copied_bytes + found.kv_bytes + found.scratch_bytes;
     found.n_ctx = run.n_ctx;
     found.n_batch = run.n_batch;
-    found.n_threads = run.n_threads;
+    found.n_threads = run.n_threads_prompt;
     if (moe__info_fill(plan, &found, sizeof found) != MOE_OK)
         return moe__fail(err, MOE_ERR_ARGUMENT,
                          "plan must not be NULL, and "

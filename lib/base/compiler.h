@@ -63,6 +63,28 @@
 #define MOE__TARGET_END
 #endif
 
+/* Optional instructions of AArch64 for MOE__TARGET_BEGIN.  gcc inlines a
+ * function only into one that has all of its features, the command line's, and
+ * its assembler wants ARMv8.2 for these instructions. */
+#if defined(__clang__)
+#define MOE__ISA_DOTPROD "dotprod"
+#define MOE__ISA_I8MM "dotprod,i8mm"
+#elif defined(__ARM_FEATURE_DOTPROD) || \
+    defined(__ARM_FEATURE_FP16_VECTOR_ARITHMETIC) /* 8.2 or later */
+#define MOE__ISA_DOTPROD "+dotprod"
+#define MOE__ISA_I8MM "+dotprod+i8mm"
+#else
+#define MOE__ISA_DOTPROD "arch=armv8.2-a+crypto+dotprod"
+#define MOE__ISA_I8MM "arch=armv8.2-a+crypto+dotprod+i8mm"
+#endif
+
+/* Code that is written for gcc's and clang's dialect of AArch64. */
+#if defined(__aarch64__) && defined(__GNUC__)
+#define MOE__HAS_NEON 1
+#else
+#define MOE__HAS_NEON 0
+#endif
+
 /* Names for moe_build_info. */
 #if defined(__clang__)
 #define MOE__COMPILER "clang " __clang_version__

@@ -22,8 +22,19 @@ moe__kern_fill_fn moe__avx2_fill_mat32;
 moe__kern_fill_fn moe__avx2_fill_mat256;
 moe__kern_fill_fn moe__avx2_fill_misc;
 moe__kern_fill_fn moe__avx2_fill_attn;
+moe__kern_fill_fn moe__avx2_fill_panel256;
+moe__kern_fill_fn moe__avx2_fill_panel32;
+moe__kern_fill_fn moe__avx2_fill_panel_float;
 #else
 #define MOE__HAS_AVX2 0
+#endif
+
+#if MOE__HAS_NEON
+moe__kern_fill_fn moe__neon_fill_mat;
+moe__kern_fill_fn moe__neon_fill_misc;
+moe__kern_fill_fn moe__neon_fill_attn;
+moe__kern_fill_fn moe__dotprod_fill_mat;
+moe__kern_fill_fn moe__i8mm_fill_mat;
 #endif
 
 #endif

@@ -2,7 +2,7 @@
 #include "kern/fill.h"
 #include "os/system.h"
 
-#define MAX_FILLS 5
+#define MAX_FILLS 9
 
 /* ORDER moe_backend_at: from slow to fast. */
 static const struct backend {
@@ -23,7 +23,27 @@ static const struct backend {
      MOE__CPU_AVX2,
      "the processor or the system lacks AVX2, FMA or F16C",
      {moe__avx2_fill_mat, moe__avx2_fill_mat32, moe__avx2_fill_mat256,
-      moe__avx2_fill_misc, moe__avx2_fill_attn}},
+      moe__avx2_fill_misc, moe__avx2_fill_attn, moe__avx2_fill_panel32,
+      moe__avx2_fill_panel256, moe__avx2_fill_panel_float}},
+#endif
+#if MOE__HAS_NEON
+    {MOE_BACKEND_NEON,
+     "neon",
+     MOE__CPU_NEON,
+     "the processor lacks NEON",
+     {moe__neon_fill_mat, moe__neon_fill_misc, moe__neon_fill_attn}},
+    {MOE_BACKEND_NEON_DOTPROD,
+     "neon_dotprod",
+     MOE__CPU_NEON | MOE__CPU_DOTPROD,
+     "the processor lacks the dot product instructions (FEAT_DotProd)",
+     {moe__neon_fill_mat, moe__neon_fill_misc, moe__neon_fill_attn,
+      moe__dotprod_fill_mat}},
+    {MOE_BACKEND_NEON_I8MM,
+     "neon_i8mm",
+     MOE__CPU_NEON | MOE__CPU_DOTPROD | MOE__CPU_I8MM,
+     "the processor lacks the int8 matrix instructions (FEAT_I8MM)",
+     {moe__neon_fill_mat, moe__neon_fill_misc, moe__neon_fill_attn,
+      moe__dotprod_fill_mat, moe__i8mm_fill_mat}},
 #endif
 };
 
@@ -71,6 +91,15 @@ moe_status moe__kern_init(struct moe__kern *kern, moe_backend backend,
         fill_from(kern, found);
     kern->name = found->name;
     return MOE_OK;
+}
+
+void moe__kern_multiply(const struct moe__kern *kern,
+                        const struct moe__matmul *job)
+{
+    const int32_t type = job->w->type;
+    bool is_panel =
+        kern->panel[type] != NULL && job->n_tokens >= kern->panel_from[type];
+    (is_panel ? kern->panel : kern->matmul)[type](job);
 }
 
 bool moe__kern_backend(int32_t index, moe_backend_info *info)

@@ -35,6 +35,11 @@ struct moe__act {
     enum moe__operand operand;
 };
 
+/* Memory of one thread that a product may use: 64-byte aligned. */
+#define MOE__MATMUL_SCRATCH (96 * 1024)
+/* Tokens of one product at most. */
+#define MOE__MATMUL_TOKENS 256
+
 /* y[i, row] = sum over k of w[row, k] * x[src[i], k] for i < n_tokens and
  * rows row_begin .. row_end - 1. */
 struct moe__matmul {
@@ -42,6 +47,7 @@ struct moe__matmul {
     const struct moe__act *x; /* of the operand of w's type */
     const int32_t *src;       /* [n_tokens] row of x, NULL: src[i] = i */
     float *y;                 /* [n_tokens, y_stride] */
+    void *scratch;            /* [MOE__MATMUL_SCRATCH] */
     int64_t y_stride;
     int32_t n_tokens;
     int32_t row_begin;
@@ -65,20 +71,27 @@ enum moe__kv { MOE__KV_F32, MOE__KV_F16, MOE__KV_Q8_0, MOE__N_KVS };
  * span is summed on its own, spans are merged in ascending order. */
 #define MOE__SPAN 512
 
-/* Query heads that share one KV head, for one token and one span. */
+/* Queries that share one KV head, over one span: n_q heads each of n_tokens
+ * consecutive tokens.  Token i sees the positions [begin_i, end_i) relative to
+ * the span's first, which are at least one:
+ *     begin_i = max(begin + i * begin_step, 0)
+ *     end_i   = min(end + i, MOE__SPAN) */
 struct moe__attn {
-    const float *q;       /* [n_q, d_head] */
+    const float *q;       /* [n_tokens, q_stride], of which [n_q, d_head] */
     const void *const *k; /* tiles from MOE__SPAN * span on */
     const void *const *v;
+    int64_t q_stride;
+    int32_t n_tokens;
     int32_t n_q;
     int32_t d_head;
-    int32_t begin; /* visible positions [begin, end), relative to the span's */
-    int32_t end;   /* first position: 0 <= begin < end <= MOE__SPAN */
+    int32_t begin;
+    int32_t end;
+    int32_t begin_step; /* 0, or 1 behind the start of a sliding window */
     float scale;
     float softcap; /* 0: none; else s = softcap * tanh(s / softcap) */
-    float *max;    /* [n_q] out: largest score */
-    float *sum;    /* [n_q] out: sum of exp(score - max) */
-    float *acc;    /* [n_q, d_head] out: sum of exp(score - max) * v */
+    float *max;    /* [n_tokens, n_q] out: largest score */
+    float *sum;    /* [n_tokens, n_q] out: sum of exp(score - max) */
+    float *acc;    /* [n_tokens, n_q, d_head] out: sum of exp(...) * v */
 };
 
 struct moe__kern {
@@ -95,7 +108,13 @@ struct moe__kern {
     void (*quantize_a256)(int8_t *q, float *scale, int16_t *sum, const float *x,
                           int32_t n);
 
+    /* Products, for few tokens and for panels of expanded rows.  panel is used
+     * from panel_from tokens on; NULL: never.  Both give the same bits. */
     moe__matmul_fn *matmul[MOE__N_TYPES]; /* NULL: not runnable */
+    moe__matmul_fn *panel[MOE__N_TYPES];
+    int16_t panel_from[MOE__N_TYPES];
+    int32_t piece_tokens; /* tokens a product should get at once, so that one
+                             call takes some milliseconds at most */
 
     /* Turns the first n_rot dimensions of each of n_heads heads in place.
      * cosine, sine [n_rot / 2]. */
@@ -133,6 +152,10 @@ struct moe__kern {
  * available is MOE_ERR_UNSUPPORTED with the reason. */
 moe_status moe__kern_init(struct moe__kern *kern, moe_backend backend,
                           struct moe__err *err);
+
+/* The product by the function that is best for its tokens. */
+void moe__kern_multiply(const struct moe__kern *kern,
+                        const struct moe__matmul *job);
 
 /* As the public moe_backend_at, without the struct_size rule. */
 bool moe__kern_backend(int32_t index, moe_backend_info *info);

@@ -81,11 +81,13 @@ static void add_values(const struct tile *tile, float *acc, float correction,
     }
 }
 
-/* Adds one tile to the state of query i of the job. */
+/* Adds one tile to the state of a query: one head of one token. */
 static void attend_tile(const struct moe__attn *job, const struct tile *tile,
-                        int32_t i)
+                        int32_t token, int32_t head)
 {
-    const float *q = job->q + (size_t)i * (size_t)job->d_head;
+    const float *q =
+        job->q + token * job->q_stride + (size_t)head * (size_t)job->d_head;
+    const int32_t i = token * job->n_q + head;
     float p[MOE__TILE], lane[MOE__LANES] = {0}, max = job->max[i];
     for (int32_t j = tile->begin; j < tile->end; j++) {
         float s = dot_key(tile, q, j) * job->scale;
@@ -106,16 +108,14 @@ static void attend_tile(const struct moe__attn *job, const struct tile *tile,
     add_values(tile, job->acc + (size_t)i * (size_t)job->d_head, correction, p);
 }
 
-void moe__scalar_attend(const struct moe__attn *job, enum moe__kv type)
+/* The query heads of one token, tile by tile. */
+static void attend_token(const struct moe__attn *job, enum moe__kv type,
+                         int32_t token)
 {
     const struct kv_form *form = &kv_forms[type];
-    size_t n_acc = (size_t)job->n_q * (size_t)job->d_head;
-    for (int32_t i = 0; i < job->n_q; i++) {
-        job->max[i] = -INFINITY;
-        job->sum[i] = 0;
-    }
-    memset(job->acc, 0, n_acc * sizeof *job->acc);
-    for (int32_t t = job->begin / MOE__TILE; t * MOE__TILE < job->end; t++) {
+    const int32_t begin = moe__max_i32(job->begin + token * job->begin_step, 0);
+    const int32_t end = moe__min_i32(job->end + token, MOE__SPAN);
+    for (int32_t t = begin / MOE__TILE; t * MOE__TILE < end; t++) {
         struct tile tile = {
             .form = form,
             .k = job->k[t],
@@ -123,13 +123,26 @@ void moe__scalar_attend(const struct moe__attn *job, enum moe__kv type)
             .row_bytes = (size_t)(job->d_head / form->block_elems) *
                          (size_t)form->block_bytes,
             .d_head = job->d_head,
-            .begin = moe__max_i32(job->begin - t * MOE__TILE, 0),
-            .end = moe__min_i32(job->end - t * MOE__TILE, MOE__TILE),
+            .begin = moe__max_i32(begin - t * MOE__TILE, 0),
+            .end = moe__min_i32(end - t * MOE__TILE, MOE__TILE),
         };
-        for (int32_t i = 0; i < job->n_q; i++)
-            attend_tile(job, &tile, i);
+        for (int32_t head = 0; head < job->n_q; head++)
+            attend_tile(job, &tile, token, head);
     }
-    for (int32_t i = 0; i < job->n_q; i++)
+}
+
+void moe__scalar_attend(const struct moe__attn *job, enum moe__kv type)
+{
+    const int32_t n = job->n_tokens * job->n_q;
+    const size_t n_acc = (size_t)n * (size_t)job->d_head;
+    for (int32_t i = 0; i < n; i++) {
+        job->max[i] = -INFINITY;
+        job->sum[i] = 0;
+    }
+    memset(job->acc, 0, n_acc * sizeof *job->acc);
+    for (int32_t token = 0; token < job->n_tokens; token++)
+        attend_token(job, type, token);
+    for (int32_t i = 0; i < n; i++)
         job->sum[i] = moe__canonical(job->sum[i]);
     for (size_t i = 0; i < n_acc; i++)
         job->acc[i] = moe__canonical(job->acc[i]);

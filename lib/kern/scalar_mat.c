@@ -119,6 +119,7 @@ static void scalar_matmul_float(const struct moe__matmul *job)
 
 void moe__scalar_fill_mat(struct moe__kern *kern)
 {
+    kern->piece_tokens = 8;
     for (int32_t t = 0; t < MOE__N_TYPES; t++) {
         const struct moe__type_info *info = moe__type_info(t);
         if (info == NULL || info->operand == MOE__OPERAND_NONE)
@@ -127,5 +128,7 @@ void moe__scalar_fill_mat(struct moe__kern *kern)
             kern->matmul[t] = scalar_matmul_float;
         else
             kern->matmul[t] = scalar_matmul_int;
+        kern->panel[t] = NULL;
+        kern->panel_from[t] = 0;
     }
 }

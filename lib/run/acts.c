@@ -92,23 +92,33 @@ struct moe__matmul moe__run_tokens(const struct moe__matmul *job,
     return part;
 }
 
-void moe__step_multiply(const struct moe__step *step,
-                        const struct moe__matmul *job)
+int32_t moe__step_piece(const struct moe__step *step, int32_t n)
 {
-    int32_t n = job->n_tokens;
-    for (int32_t t = 0; t < n && !moe__step_is_stopped(step);
-         t += MOE__STEP_TOKENS) {
+    const int32_t most = step->engine->kern.piece_tokens;
+    const int32_t n_pieces = moe__max_i32(moe__ceil_div(n, most), 1);
+    return moe__min_i32((moe__ceil_div(n, n_pieces) + 3) / 4 * 4, most);
+}
+
+void moe__step_multiply(const struct moe__step *step,
+                        const struct moe__matmul *job, int32_t thread)
+{
+    const int32_t n = job->n_tokens, piece = moe__step_piece(step, n);
+    for (int32_t t = 0; t < n && !moe__step_is_stopped(step); t += piece) {
         struct moe__act x;
         struct moe__matmul part =
-            moe__run_tokens(job, &x, t, moe__min_i32(MOE__STEP_TOKENS, n - t));
+            moe__run_tokens(job, &x, t, moe__min_i32(piece, n - t));
         part.y = job->y + t * job->y_stride;
-        step->engine->kern.matmul[job->w->type](&part);
+        part.scratch = step->engine->lanes[thread].scratch;
+        moe__kern_multiply(&step->engine->kern, &part);
     }
 }
 
-/* A chunk should be worth some microseconds: 64 KiB of weights. */
+/* A chunk should be worth some microseconds: 64 KiB of weights for one token.
+ * For many tokens 64 rows share what is read of the activations. */
 #define CHUNK_BYTES (64 * 1024)
 #define CHUNK_ROWS 16 /* a multiple of what any kernel takes at once */
+#define CHUNK_MOST_ROWS 64
+#define CHUNKS_PER_THREAD 8 /* so that threads end together */
 
 struct matmul_phase {
     const struct moe__step *step;
@@ -121,7 +131,6 @@ struct matmul_phase {
 static void matmul_chunk(void *arg, int32_t chunk, int32_t thread)
 {
     const struct matmul_phase *phase = arg;
-    (void)thread;
     int32_t j = 0;
     while (chunk >= phase->first_chunk[j + 1])
         j++;
@@ -129,7 +138,24 @@ static void matmul_chunk(void *arg, int32_t chunk, int32_t thread)
     int32_t block = phase->block_rows[j];
     job.row_begin = (chunk - phase->first_chunk[j]) * block;
     job.row_end = moe__min_i32(job.row_end, job.row_begin + block);
-    moe__step_multiply(phase->step, &job);
+    moe__step_multiply(phase->step, &job, thread);
+}
+
+/* Rows of a chunk. */
+static int32_t chunk_rows(const struct moe__step *step,
+                          const struct moe__matmul *job)
+{
+    const uint64_t rows = CHUNK_BYTES / job->w->row_bytes;
+    const int32_t n_chunks =
+        CHUNKS_PER_THREAD * moe__pool_threads(step->engine->pool);
+    int32_t block = rows < CHUNK_ROWS ? CHUNK_ROWS
+                                      : (int32_t)rows / CHUNK_ROWS * CHUNK_ROWS;
+    if (job->n_tokens < CHUNK_ROWS)
+        return block;
+    for (block = CHUNK_MOST_ROWS;
+         block > CHUNK_ROWS && job->row_end < block * n_chunks; block /= 2)
+        ;
+    return block;
 }
 
 void moe__step_matmul(const struct moe__step *step,
@@ -137,10 +163,7 @@ void moe__step_matmul(const struct moe__step *step,
 {
     struct matmul_phase phase = {.step = step, .jobs = jobs, .n_jobs = n_jobs};
     for (int32_t j = 0; j < n_jobs; j++) {
-        uint64_t rows = CHUNK_BYTES / jobs[j].w->row_bytes;
-        int32_t block = rows < CHUNK_ROWS
-                            ? CHUNK_ROWS
-                            : (int32_t)rows / CHUNK_ROWS * CHUNK_ROWS;
+        int32_t block = chunk_rows(step, &jobs[j]);
         phase.block_rows[j] = block;
         phase.first_chunk[j + 1] =
             phase.first_chunk[j] + moe__ceil_div(jobs[j].row_end, block);

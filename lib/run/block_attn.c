@@ -2,8 +2,17 @@
  * 2017; Ainslie et al. 2023, 2305.13245), with sliding windows.
  *
  * Phases: norm | q k v | bias, head norm, rotary, store | attention |
- * projection | add.  A phase runs over tokens, rows or (token, KV head), and
- * each output element has one owner. */
+ * projection | add.  A phase runs over tokens, rows or (KV head, block of
+ * tokens), and each output element has one owner.
+ *
+ * Attention is summed span by span (kern.h) and merged in ascending order:
+ *
+ *               span 0   span 1   span 2
+ *     block 0  [ part ] [ part ]            one chunk: all parts of a block,
+ *     block 1  [ part ] [ part ] [ part ]   which the thread then merges
+ *
+ * With fewer blocks than keep the threads busy each part is a chunk, and the
+ * merging a phase of its own.  The numbers are the same. */
 #include "run/run.h"
 
 static void attn_norm_token(void *arg, int32_t token, int32_t thread)
@@ -59,47 +68,196 @@ static void store_token(void *arg, int32_t token, int32_t thread)
     }
 }
 
-/* The query heads of one token that share one KV head, over all positions that
- * the token sees: span by span, then merged. */
-static void attend_head(void *arg, int32_t chunk, int32_t thread)
+/* Queries of a block that still pay with many threads. */
+#define LEAST_ROWS 16
+/* Chunks that a thread should find, so that threads end together. */
+#define CHUNKS_PER_THREAD 4
+/* Fewer chunks than this for a thread are split, if there are so many spans
+ * that a phase more is worth it. */
+#define SPLIT_CHUNKS 2
+#define SPLIT_SPANS 3
+
+/* How the attention of a step is cut. */
+struct attn_phase {
+    const struct moe__step *step;
+    int32_t window; /* 0: none */
+    int32_t first;  /* span of the step's first visible position */
+    int32_t n_spans;
+    int32_t n_q;          /* query heads of a KV head */
+    int32_t block_tokens; /* of a block, but for the last one */
+    int32_t n_blocks;
+    bool is_split;
+    bool is_quantized; /* results at once, not in a phase of their own */
+};
+
+/* Results of a block by span: max, sum [n_spans, n_rows], acc [n_spans, n_rows,
+ * d_head], n_rows = block_tokens * n_q. */
+struct attn_part {
+    float *max;
+    float *sum;
+    float *acc;
+    int32_t n_rows;
+};
+
+/* Tokens [begin, end) of the step, for one KV head. */
+struct attn_block {
+    int32_t head;
+    int32_t begin;
+    int32_t end;
+};
+
+static struct attn_block attn_block_at(const struct attn_phase *phase,
+                                       int32_t i)
 {
-    const struct moe__step *step = arg;
+    int32_t begin = i % phase->n_blocks * phase->block_tokens;
+    return (struct attn_block){
+        .head = i / phase->n_blocks,
+        .begin = begin,
+        .end = moe__min_i32(begin + phase->block_tokens, phase->step->n),
+    };
+}
+
+/* What a query takes in a part. */
+static size_t attn_row_floats(const struct attn_phase *phase)
+{
+    return (size_t)phase->n_spans *
+           (size_t)(phase->step->engine->net->d_head + 2);
+}
+
+static struct attn_part attn_part_at(const struct attn_phase *phase, int32_t i)
+{
+    const struct moe__engine *e = phase->step->engine;
+    const int32_t n_rows = phase->block_tokens * phase->n_q;
+    const size_t n = (size_t)n_rows * (size_t)phase->n_spans;
+    float *at = e->attn + (size_t)i * (size_t)n_rows * attn_row_floats(phase);
+    return (struct attn_part){at, at + n, at + 2 * n, n_rows};
+}
+
+/* First position that a token of the step sees. */
+static int32_t attn_begin(const struct attn_phase *phase, int32_t token)
+{
+    int32_t end = phase->step->pos + token + 1;
+    return phase->window > 0 ? moe__max_i32(0, end - phase->window) : 0;
+}
+
+/* Span s of the phase, for those tokens of a block that see some of it. */
+static void attend_span(const struct attn_phase *phase, struct attn_block block,
+                        struct attn_part part, int32_t s)
+{
+    const struct moe__step *step = phase->step;
     const struct moe__engine *e = step->engine;
     const struct moe__net *net = e->net;
-    const struct moe__lane *lane = &e->lanes[thread];
-    int32_t token = chunk / net->n_kv_heads, head = chunk % net->n_kv_heads;
-    int32_t n_q = net->n_heads / net->n_kv_heads, d_head = net->d_head;
-    int32_t end = step->pos + token + 1, window = step->layer->window;
-    int32_t begin = window > 0 ? moe__max_i32(0, end - window) : 0;
-    int32_t first = begin / MOE__SPAN;
-    int32_t n_spans = (end - 1) / MOE__SPAN + 1 - first;
-    size_t at = (size_t)token * (size_t)net->q_width +
-                (size_t)head * (size_t)(n_q * d_head);
+    const int32_t start = (phase->first + s) * MOE__SPAN;
+    const int32_t n_q = phase->n_q, d_head = net->d_head;
+    int32_t token = moe__max_i32(block.begin, start - step->pos);
+    int32_t end = block.end;
+    if (phase->window > 0)
+        end = moe__min_i32(end,
+                           start + MOE__SPAN + phase->window - 1 - step->pos);
+    if (token >= end)
+        return;
+    const void *const *k = moe__kv_keys(&e->kv, step->i_layer, block.head);
+    const void *const *v = moe__kv_values(&e->kv, step->i_layer, block.head);
+    const size_t row =
+        (size_t)s * (size_t)part.n_rows + (size_t)((token - block.begin) * n_q);
+    const int32_t behind = step->pos + token + 1 - start;
+    const struct moe__attn job = {
+        .q = e->q + (size_t)token * (size_t)net->q_width +
+             (size_t)block.head * (size_t)(n_q * d_head),
+        .k = k + start / MOE__TILE,
+        .v = v + start / MOE__TILE,
+        .q_stride = net->q_width,
+        .n_tokens = end - token,
+        .n_q = n_q,
+        .d_head = d_head,
+        .begin = phase->window > 0 ? behind - phase->window : 0,
+        .end = behind,
+        .begin_step = phase->window > 0,
+        .scale = net->attn_scale,
+        .softcap = net->attn_softcap,
+        .max = part.max + row,
+        .sum = part.sum + row,
+        .acc = part.acc + row * (size_t)d_head,
+    };
+    e->kern.attend[e->params.kv](&job);
+}
 
-    for (int32_t s = 0; s < n_spans; s++) {
-        int32_t start = (first + s) * MOE__SPAN;
-        struct moe__attn job = {
-            .q = e->q + at,
-            .k = moe__kv_keys(&e->kv, step->i_layer, head) + start / MOE__TILE,
-            .v =
-                moe__kv_values(&e->kv, step->i_layer, head) + start / MOE__TILE,
-            .n_q = n_q,
-            .d_head = d_head,
-            .begin = moe__max_i32(begin - start, 0),
-            .end = moe__min_i32(end - start, MOE__SPAN),
-            .scale = net->attn_scale,
-            .softcap = net->attn_softcap,
-            .max = lane->attn_max + s * n_q,
-            .sum = lane->attn_sum + s * n_q,
-            .acc = lane->attn_acc + (size_t)s * (size_t)(n_q * d_head),
-        };
-        e->kern.attend[e->params.kv](&job);
+/* Merges the spans of each query; then q k v of these heads are done with. */
+static void merge_spans(const struct attn_phase *phase, struct attn_block block,
+                        struct attn_part part)
+{
+    const struct moe__step *step = phase->step;
+    const struct moe__engine *e = step->engine;
+    const int32_t d_head = e->net->d_head, width = phase->n_q * d_head;
+    for (int32_t token = block.begin; token < block.end; token++) {
+        const int32_t first = attn_begin(phase, token) / MOE__SPAN;
+        const int32_t last = (step->pos + token) / MOE__SPAN;
+        const int32_t col = block.head * width;
+        float *y = e->mixed + (size_t)token * (size_t)e->net->q_width + col;
+        size_t row = (size_t)(first - phase->first) * (size_t)part.n_rows +
+                     (size_t)((token - block.begin) * phase->n_q);
+        for (int32_t i = 0; i < phase->n_q; i++, row++)
+            e->kern.attend_merge(y + i * d_head, part.max + row, part.sum + row,
+                                 part.n_rows, part.acc + row * (size_t)d_head,
+                                 (int64_t)part.n_rows * d_head,
+                                 last - first + 1, d_head);
+        if (phase->is_quantized)
+            moe__acts_put_part(e, &e->mid, token, col, y, width);
     }
-    for (int32_t i = 0; i < n_q; i++)
-        e->kern.attend_merge(e->mixed + at + i * d_head, lane->attn_max + i,
-                             lane->attn_sum + i, n_q,
-                             lane->attn_acc + i * d_head, (int64_t)n_q * d_head,
-                             n_spans, d_head);
+}
+
+/* A block from end to end, in the memory of the thread. */
+static void attend_block(void *arg, int32_t chunk, int32_t thread)
+{
+    const struct attn_phase *phase = arg;
+    const struct attn_block block = attn_block_at(phase, chunk);
+    const struct attn_part part = attn_part_at(phase, thread);
+    for (int32_t s = 0; s < phase->n_spans; s++) {
+        if (moe__step_is_stopped(phase->step))
+            return;
+        attend_span(phase, block, part, s);
+    }
+    merge_spans(phase, block, part);
+}
+
+static void attend_part(void *arg, int32_t chunk, int32_t thread)
+{
+    const struct attn_phase *phase = arg;
+    const int32_t i = chunk / phase->n_spans, s = chunk % phase->n_spans;
+    (void)thread;
+    attend_span(phase, attn_block_at(phase, i), attn_part_at(phase, i), s);
+}
+
+static void merge_parts(void *arg, int32_t chunk, int32_t thread)
+{
+    const struct attn_phase *phase = arg;
+    (void)thread;
+    merge_spans(phase, attn_block_at(phase, chunk), attn_part_at(phase, chunk));
+}
+
+/* Blocks as large as the kernel likes and memory allows, but enough of them. */
+static void cut_attention(struct attn_phase *phase)
+{
+    const struct moe__step *step = phase->step;
+    const struct moe__engine *e = step->engine;
+    const int32_t n_q = phase->n_q, n_heads = e->net->n_kv_heads;
+    const int32_t n_threads = moe__pool_threads(e->pool);
+    const int32_t n_chunks = n_threads > 1 ? CHUNKS_PER_THREAD * n_threads : 1;
+    const size_t fitting = e->attn_floats / attn_row_floats(phase);
+    int32_t rows = moe__min_i32(MOE__ATTN_ROWS, e->kern.piece_tokens);
+    int32_t most = moe__max_i32(1, moe__min_i32((int32_t)fitting, rows) / n_q);
+    int32_t least = moe__min_i32(most, moe__ceil_div(LEAST_ROWS, n_q));
+    int32_t even = step->n / moe__ceil_div(n_chunks, n_heads);
+    most = moe__max_i32(least, moe__min_i32(most, even));
+    phase->n_blocks = moe__ceil_div(step->n, most);
+    phase->block_tokens = moe__ceil_div(step->n, phase->n_blocks);
+    phase->n_blocks = moe__ceil_div(step->n, phase->block_tokens);
+
+    size_t n_rows = (size_t)(phase->n_blocks * phase->block_tokens) *
+                    (size_t)e->net->n_heads;
+    phase->is_split = phase->n_spans >= SPLIT_SPANS && n_threads > 1 &&
+                      phase->n_blocks * n_heads < SPLIT_CHUNKS * n_threads &&
+                      n_rows <= fitting * (size_t)e->params.n_threads;
 }
 
 static void quantize_mixed(void *arg, int32_t token, int32_t thread)
@@ -110,6 +268,32 @@ static void quantize_mixed(void *arg, int32_t token, int32_t thread)
     (void)thread;
     moe__acts_put(e, &e->mid, token, e->mixed + (size_t)token * (size_t)width,
                   width);
+}
+
+static void attend_step(const struct moe__step *step)
+{
+    const struct moe__engine *e = step->engine;
+    const struct moe__net *net = e->net;
+    const int32_t end = step->pos + step->n,
+                  n_q = net->n_heads / net->n_kv_heads;
+    struct attn_phase phase = {
+        .step = step,
+        .window = step->layer->window < end ? step->layer->window : 0,
+        .n_q = n_q,
+        .is_quantized = n_q * net->d_head % 256 == 0,
+    };
+    phase.first = attn_begin(&phase, 0) / MOE__SPAN;
+    phase.n_spans = (end - 1) / MOE__SPAN + 1 - phase.first;
+    cut_attention(&phase);
+    const int32_t n = phase.n_blocks * net->n_kv_heads;
+    if (phase.is_split) {
+        moe__step_run(step, attend_part, &phase, n * phase.n_spans);
+        moe__step_run(step, merge_parts, &phase, n);
+    } else {
+        moe__step_run(step, attend_block, &phase, n);
+    }
+    if (!phase.is_quantized)
+        moe__step_run(step, quantize_mixed, (void *)(uintptr_t)step, step->n);
 }
 
 static void add_token(void *arg, int32_t token, int32_t thread)
@@ -144,8 +328,7 @@ void moe__block_attn(const struct moe__step *step)
     moe__step_run(step, attn_norm_token, arg, step->n);
     moe__step_matmul(step, qkv, 3);
     moe__step_run(step, store_token, arg, step->n);
-    moe__step_run(step, attend_head, arg, step->n * e->net->n_kv_heads);
-    moe__step_run(step, quantize_mixed, arg, step->n);
+    attend_step(step);
     moe__step_matmul(step, &project, 1);
     moe__step_run(step, add_token, arg, step->n);
 }

@@ -10,6 +10,7 @@ struct ffn_phase {
     const struct moe__step *step;
     const int32_t *src; /* [rows] or NULL */
     int32_t block_rows;
+    bool is_late; /* hidden is quantised in a phase of its own */
 };
 
 /* Finds the group of a chunk: groups are few, and most are empty in decode. */
@@ -47,7 +48,7 @@ static struct moe__mat mat_rows(const struct moe__mat *mat, int32_t row,
  * [first, first + n_tokens). */
 static void project_part(const struct ffn_phase *phase,
                          const struct moe__mat *part, int32_t first,
-                         int32_t n_tokens, float *y)
+                         int32_t n_tokens, float *y, void *scratch)
 {
     const struct moe__engine *e = phase->step->engine;
     struct moe__matmul job = moe__run_job(part, &e->in, y, 0);
@@ -55,7 +56,8 @@ static void project_part(const struct ffn_phase *phase,
     job.src = phase->src;
     job = moe__run_tokens(&job, &x, first, n_tokens);
     job.y_stride = MOE__FFN_ROWS;
-    e->kern.matmul[part->type](&job);
+    job.scratch = scratch;
+    moe__kern_multiply(&e->kern, &job);
 }
 
 /* A block of rows of gate and up for all tokens of a group, through the
@@ -74,16 +76,20 @@ static void gate_up_chunk(void *arg, int32_t chunk, int32_t thread)
     enum moe__glu glu = e->net->family->glu;
 
     int32_t end = group->first + group->n;
-    for (int32_t t = group->first; t < end; t += MOE__STEP_TOKENS) {
+    int32_t piece = moe__step_piece(phase->step, group->n);
+    for (int32_t t = group->first; t < end; t += piece) {
         if (moe__step_is_stopped(phase->step))
             return;
-        int32_t n_tokens = moe__min_i32(MOE__STEP_TOKENS, end - t);
-        project_part(phase, &gate, t, n_tokens, lane->gate);
-        project_part(phase, &up, t, n_tokens, lane->up);
+        int32_t n_tokens = moe__min_i32(piece, end - t);
+        project_part(phase, &gate, t, n_tokens, lane->gate, lane->scratch);
+        project_part(phase, &up, t, n_tokens, lane->up, lane->scratch);
         for (int32_t i = 0; i < n_tokens; i++) {
-            float *y = lane->gate + i * MOE__FFN_ROWS;
-            e->kern.glu[glu](y, y, lane->up + i * MOE__FFN_ROWS, n);
-            moe__acts_put_part(e, &e->hidden, t + i, row, y, n);
+            float *x = lane->gate + i * MOE__FFN_ROWS;
+            float *y =
+                phase->is_late ? e->hidden_x + (t + i) * e->net->d_ff + row : x;
+            e->kern.glu[glu](y, x, lane->up + i * MOE__FFN_ROWS, n);
+            if (!phase->is_late)
+                moe__acts_put_part(e, &e->hidden, t + i, row, y, n);
         }
     }
 }
@@ -99,23 +105,49 @@ static void down_chunk(void *arg, int32_t chunk, int32_t thread)
     struct moe__matmul job =
         moe__run_job(down, &e->hidden, e->out + at, group->n);
     struct moe__act x = moe__act_from(job.x, group->first);
-    (void)thread;
     job.x = &x;
     job.row_begin = (chunk - e->group_chunk[g]) * phase->block_rows;
     job.row_end = moe__min_i32(down->n_rows, job.row_begin + phase->block_rows);
-    moe__step_multiply(phase->step, &job);
+    moe__step_multiply(phase->step, &job, thread);
 }
 
+/* The hidden rows of one token: one chunk, so that it needs no other thread. */
+static void quantize_hidden(void *arg, int32_t chunk, int32_t thread)
+{
+    const struct ffn_phase *phase = arg;
+    const struct moe__engine *e = phase->step->engine;
+    const int32_t d_ff = e->net->d_ff, n_active = e->net->n_active;
+    (void)chunk;
+    (void)thread;
+    for (int32_t i = 0; i < moe__max_i32(1, n_active); i++)
+        moe__acts_put(e, &e->hidden, i, e->hidden_x + (size_t)i * (size_t)d_ff,
+                      d_ff);
+}
+
+#define FFN_SMALL_ROWS 64
+#define FFN_CHUNKS 16 /* for each thread: fewer are shared unevenly */
+
+/* A block of rows of gate and up becomes a block of columns of hidden: whole
+ * blocks of 256 if W_down wants those.  One token of a small model gives too
+ * few of them to share, so it has smaller ones and is quantised afterwards. */
 void moe__ffn_groups(const struct moe__step *step, const int32_t *src)
 {
     struct moe__engine *e = step->engine;
     bool is_a256 = e->hidden.mask & 1u << MOE__OPERAND_A256;
-    /* A block of rows becomes a block of columns of hidden: whole blocks of
-     * 256 if W_down wants those. */
-    struct ffn_phase phase = {step, src, is_a256 ? MOE__FFN_ROWS : 64};
+    struct ffn_phase phase = {.step = step, .src = src};
+    phase.block_rows = is_a256 ? MOE__FFN_ROWS : FFN_SMALL_ROWS;
     int32_t n = number_chunks(e, e->net->d_ff, phase.block_rows);
+    int32_t n_threads = moe__pool_threads(e->pool);
+    if (is_a256 && step->n == 1 && n_threads > 1 &&
+        n < FFN_CHUNKS * n_threads) {
+        phase.is_late = true;
+        phase.block_rows = FFN_SMALL_ROWS;
+        n = number_chunks(e, e->net->d_ff, phase.block_rows);
+    }
     moe__step_run(step, gate_up_chunk, &phase, n);
-    phase.block_rows = 64;
+    if (phase.is_late)
+        moe__step_run(step, quantize_hidden, &phase, 1);
+    phase.block_rows = FFN_SMALL_ROWS;
     n = number_chunks(e, e->net->d_model, phase.block_rows);
     moe__step_run(step, down_chunk, &phase, n);
 }

@@ -7,22 +7,31 @@
  * router's ranking. */
 #include "run/run.h"
 
-static void route_one_token(void *arg, int32_t token, int32_t thread)
+#define ROUTE_TOKENS 16 /* that share the router's weights */
+
+/* Norm, router and choice for a block of tokens. */
+static void route_block(void *arg, int32_t block, int32_t thread)
 {
     const struct moe__step *step = arg;
     const struct moe__engine *e = step->engine;
     const struct moe__net *net = e->net;
-    const struct moe__mat *router = &step->layer->router;
-    size_t i = (size_t)token;
-    float *p = e->route_p + i * (size_t)net->n_experts;
+    const int32_t first = block * ROUTE_TOKENS;
+    const int32_t end = moe__min_i32(step->n, first + ROUTE_TOKENS);
+    const size_t n_experts = (size_t)net->n_experts;
 
-    moe__acts_norm(e, thread, token, token, step->layer->ffn_norm);
-    struct moe__matmul job = moe__run_job(router, &e->in, p, 1);
-    struct moe__act x = moe__act_from(job.x, token);
+    for (int32_t t = first; t < end; t++)
+        moe__acts_norm(e, thread, t, t, step->layer->ffn_norm);
+    struct moe__matmul job =
+        moe__run_job(&step->layer->router, &e->in,
+                     e->route_p + (size_t)first * n_experts, end - first);
+    struct moe__act x = moe__act_from(job.x, first);
     job.x = &x;
-    e->kern.matmul[router->type](&job);
-    moe__route_token(e, p, e->route_id + i * (size_t)net->n_active,
-                     e->route_w + i * (size_t)net->n_active);
+    moe__step_multiply(step, &job, thread);
+    for (int32_t t = first; t < end; t++) {
+        size_t choice = (size_t)t * (size_t)net->n_active;
+        moe__route_token(e, e->route_p + (size_t)t * n_experts,
+                         e->route_id + choice, e->route_w + choice);
+    }
 }
 
 static void combine_token(void *arg, int32_t token, int32_t thread)
@@ -57,7 +66,7 @@ void moe__block_moe(const struct moe__step *step)
 {
     struct moe__engine *e = step->engine;
     void *arg = (void *)(uintptr_t)step;
-    moe__step_run(step, route_one_token, arg, step->n);
+    moe__step_run(step, route_block, arg, moe__ceil_div(step->n, ROUTE_TOKENS));
     if (moe__step_is_stopped(step))
         return; /* skipped tokens have no route */
     moe__route_group(e, step->layer, step->n);

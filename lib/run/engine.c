@@ -25,11 +25,13 @@ static void *carve(struct carver *c, size_t n, size_t size)
     return at;
 }
 
-/* Activations of n rows of `width`, in the forms of the mask. */
+/* Activations of n rows of `width`, in the forms of the mask.  An odd stride
+ * spreads the rows over all sets of a cache; with a power of two, rows of the
+ * same columns would drive each other out. */
 static void carve_acts(struct carver *c, struct moe__acts *acts, size_t n,
                        int32_t width)
 {
-    size_t stride = moe__align_size((size_t)width, 256);
+    size_t stride = (moe__align_size((size_t)width, 256) / 256 | 1) * 256;
     for (int32_t o = MOE__OPERAND_F32; o <= MOE__OPERAND_A256; o++) {
         struct moe__act *act = &acts->by[o];
         act->operand = (enum moe__operand)o;
@@ -71,23 +73,39 @@ static void find_operands(struct moe__engine *e)
     }
 }
 
+/* What a thread may take for the results of spans. */
+#define ATTN_BYTES ((size_t)2 << 20)
+
+/* Results of attention, d_head + 2 floats for each span and query, before they
+ * are merged: of MOE__ATTN_ROWS queries of each thread, of fewer if all spans
+ * together would take more than ATTN_BYTES, and at least of one token's. */
+static void carve_attn(struct moe__engine *e, struct carver *c)
+{
+    const struct moe__net *net = e->net;
+    size_t n_spans = (size_t)moe__ceil_div(e->params.n_ctx, MOE__SPAN);
+    size_t n_q = (size_t)(net->n_heads / net->n_kv_heads);
+    size_t row = n_spans * (size_t)(net->d_head + 2);
+    size_t n_rows = ATTN_BYTES / sizeof *e->attn / row;
+    n_rows = n_rows < MOE__ATTN_ROWS ? n_rows : MOE__ATTN_ROWS;
+    n_rows = n_rows > n_q ? n_rows : n_q;
+    e->attn_floats = n_rows * row;
+    e->attn =
+        carve(c, (size_t)e->params.n_threads * n_rows, row * sizeof *e->attn);
+}
+
 static void carve_lanes(struct moe__engine *e, struct carver *c)
 {
     const struct moe__net *net = e->net;
-    size_t n_q = (size_t)(net->n_heads / net->n_kv_heads);
-    size_t n_spans = (size_t)moe__ceil_div(e->params.n_ctx, MOE__SPAN) + 1;
     size_t width = (size_t)moe__max_i32(net->d_model, net->q_width);
-    size_t part = (size_t)MOE__STEP_TOKENS * MOE__FFN_ROWS;
+    size_t part = (size_t)moe__min_i32(e->params.n_batch, MOE__MATMUL_TOKENS) *
+                  MOE__FFN_ROWS;
     e->lanes = carve(c, (size_t)e->params.n_threads, sizeof *e->lanes);
     for (int32_t t = 0; t < e->params.n_threads; t++) {
         struct moe__lane lane = {
+            .scratch = carve(c, MOE__MATMUL_SCRATCH, 1),
             .row = carve(c, width, sizeof(float)),
             .gate = carve(c, part, sizeof(float)),
             .up = carve(c, part, sizeof(float)),
-            .attn_max = carve(c, n_spans * n_q, sizeof(float)),
-            .attn_sum = carve(c, n_spans * n_q, sizeof(float)),
-            .attn_acc =
-                carve(c, n_spans * n_q * (size_t)net->d_head, sizeof(float)),
         };
         if (c->base != NULL)
             e->lanes[t] = lane;
@@ -113,7 +131,7 @@ static void carve_routes(struct moe__engine *e, struct carver *c)
 }
 
 /* What attention needs and what the feed-forward needs are never alive
- * together: q, k, v, mixed and mid share memory with hidden. */
+ * together: q, k, v, mixed, mid and attn share memory with hidden. */
 static void engine_carve(struct moe__engine *e, struct carver *c)
 {
     const struct moe__net *net = e->net;
@@ -130,6 +148,9 @@ static void engine_carve(struct moe__engine *e, struct carver *c)
     }
     e->x = carve(c, n_batch * d_model, sizeof *e->x);
     e->out = carve(c, n_rows * d_model, sizeof *e->out);
+    e->hidden_x =
+        carve(c, (size_t)moe__max_i32(1, net->n_active) * (size_t)net->d_ff,
+              sizeof *e->hidden_x);
     e->logits = carve(c, n_logits * (size_t)net->n_vocab, sizeof *e->logits);
     carve_acts(c, &e->in, n_batch, net->d_model);
     carve_routes(e, c);
@@ -141,6 +162,7 @@ static void engine_carve(struct moe__engine *e, struct carver *c)
     e->v = carve(c, n_batch * (size_t)net->kv_width, sizeof *e->v);
     e->mixed = carve(c, n_batch * (size_t)net->q_width, sizeof *e->mixed);
     carve_acts(c, &e->mid, n_batch, net->q_width);
+    carve_attn(e, c);
     size_t attn_end = c->used;
     c->used = shared;
     carve_acts(c, &e->hidden, n_rows, net->d_ff);
@@ -221,6 +243,12 @@ moe_status moe__engine_create(struct moe__engine *engine,
     if (status != MOE_OK)
         moe__engine_free(engine);
     return status;
+}
+
+void moe__engine_set_threads(struct moe__engine *engine, int32_t n)
+{
+    engine->params.n_threads_prompt = n;
+    engine->params.n_threads_decode = n;
 }
 
 void moe__engine_free(struct moe__engine *engine)

@@ -59,6 +59,9 @@ bool moe__engine_step(struct moe__engine *engine, const moe_token *tokens,
     const struct moe__net *net = engine->net;
     struct moe__step step = {
         .engine = engine, .tokens = tokens, .n = n, .pos = pos, .stop = stop};
+    moe__pool_set_threads(engine->pool, n > 1
+                                            ? engine->params.n_threads_prompt
+                                            : engine->params.n_threads_decode);
     moe__step_run(&step, embed_token, &step, n);
     for (int32_t i = 0; i < net->n_layers && !moe__step_is_stopped(&step);
          i++) {

@@ -23,7 +23,9 @@
 struct moe__run_params {
     int32_t n_ctx;
     int32_t n_batch;
-    int32_t n_threads;
+    int32_t n_threads;        /* that exist */
+    int32_t n_threads_prompt; /* that work on steps of several tokens */
+    int32_t n_threads_decode; /* and of one token */
     enum moe__kv kv;
     moe_backend backend;
     bool wants_all_logits; /* of every token of a step, else of its last */
@@ -51,12 +53,10 @@ struct moe__group {
 
 /* Scratch of one thread. */
 struct moe__lane {
-    float *row;  /* [max(d_model, q_width)] a normalised row */
-    float *gate; /* [STEP_TOKENS, FFN_ROWS] see block_ffn.c */
+    void *scratch; /* of products */
+    float *row;    /* [max(d_model, q_width)] a normalised row */
+    float *gate;   /* [MATMUL_TOKENS, FFN_ROWS] see block_ffn.c */
     float *up;
-    float *attn_max; /* [n_spans, n_q] partial results of attention */
-    float *attn_sum;
-    float *attn_acc; /* [n_spans, n_q, d_head] */
 };
 
 struct moe__engine {
@@ -80,7 +80,10 @@ struct moe__engine {
     float *v;                /* [n_batch, kv_width] */
     float *mixed;            /* [n_batch, q_width] attention's result */
     struct moe__acts mid;    /* the same, for the projection */
+    float *attn;             /* [n_threads, attn_floats] attention by span */
+    size_t attn_floats;      /* those of some queries: see engine.c */
     struct moe__acts hidden; /* [n_rows, d_ff], n_rows = n_batch * n_active */
+    float *hidden_x;         /* [max(1, n_active), d_ff] of one token */
     float *out;              /* [n_rows, d_model] a block's result */
     float *logits;           /* [n_batch or 1, n_vocab] */
 
@@ -107,6 +110,8 @@ moe_status moe__engine_create(struct moe__engine *engine,
                               const struct moe__run_params *params,
                               struct moe__err *err);
 void moe__engine_free(struct moe__engine *engine);
+/* Threads of all steps from now on, 1 .. params.n_threads. */
+void moe__engine_set_threads(struct moe__engine *engine, int32_t n);
 
 /* One step: n <= n_batch tokens at positions pos ..., pos + n <= n_ctx, ids
  * checked by the caller. *stop != 0 ends it early: then the result is false and
@@ -138,9 +143,12 @@ void moe__step_run(const struct moe__step *step, moe__chunk_fn *fn, void *arg,
 void moe__step_matmul(const struct moe__step *step,
                       const struct moe__matmul *jobs, int32_t n_jobs);
 
-/* A product in pieces of MOE__STEP_TOKENS, until the step is stopped. */
+/* Into how many tokens a product of n is cut: even pieces of what the kernels
+ * want at most. */
+int32_t moe__step_piece(const struct moe__step *step, int32_t n);
+/* A product piece by piece, until the step is stopped. */
 void moe__step_multiply(const struct moe__step *step,
-                        const struct moe__matmul *job);
+                        const struct moe__matmul *job, int32_t thread);
 
 /* The part of a job for n tokens from `first` on, but for its y; *x is its
  * memory. */
@@ -189,8 +197,10 @@ void moe__block_attn(const struct moe__step *step);
 void moe__block_ffn(const struct moe__step *step);
 void moe__block_moe(const struct moe__step *step);
 
-/* Tokens and rows that one piece of work multiplies at most. */
-#define MOE__STEP_TOKENS 32
+/* Queries that attend together: one each of tokens times heads. */
+#define MOE__ATTN_ROWS 64
+
+/* Rows of gate and up that one piece of work multiplies. */
 #define MOE__FFN_ROWS 256
 
 #endif

@@ -7,8 +7,9 @@ static int32_t n_kerns;
 
 #define N_TILES (MOE__SPAN / MOE__TILE)
 #define MAX_SPANS 3
-#define MAX_Q 9
-#define MAX_HEAD 256
+#define MAX_TOKENS 17
+#define MAX_HEAD 1032
+#define MAX_ACC (272 * 128) /* floats, so that the test takes seconds */
 
 static const struct {
     int32_t type; /* whose layout a row has */
@@ -19,7 +20,8 @@ static const struct {
     [MOE__KV_Q8_0] = {MOE__Q8_0, 32},
 };
 
-/* Keys or values of some spans: each tile ends at a forbidden page. */
+/* Keys or values of some spans: each tile ends at a forbidden page, the last
+ * one behind the last position. */
 struct store {
     enum moe__kv kv;
     int32_t d_head;
@@ -29,9 +31,10 @@ struct store {
     const void *tiles[MAX_SPANS * N_TILES];
 };
 
-/* All positions hold bytes 0xff: NaN in every type's floats and scales. */
-static void store_open(struct store *store, enum moe__kv kv, int32_t d_head,
-                       int32_t n_tiles)
+/* Positions [begin, end) and the others of their tiles, but none behind the
+ * end.  All hold bytes 0xff: NaN in every type's floats and scales. */
+static void store_open_part(struct store *store, enum moe__kv kv,
+                            int32_t d_head, int32_t begin, int32_t end)
 {
     uint64_t row_bytes;
     moe__row_bytes(kv_layouts[kv].type, (uint64_t)d_head, &row_bytes);
@@ -39,19 +42,27 @@ static void store_open(struct store *store, enum moe__kv kv, int32_t d_head,
     store->kv = kv;
     store->d_head = d_head;
     store->row_bytes = (size_t)row_bytes;
-    store->n_tiles = n_tiles;
-    for (int32_t t = 0; t < n_tiles; t++) {
-        size_t bytes = MOE__TILE * store->row_bytes;
+    store->n_tiles = moe__ceil_div(end, MOE__TILE);
+    for (int32_t t = begin / MOE__TILE; t < store->n_tiles; t++) {
+        int32_t n = moe__min_i32(end - t * MOE__TILE, MOE__TILE);
+        size_t bytes = (size_t)n * store->row_bytes;
         store->memory[t] = guard_alloc(bytes, GUARD_AFTER, 0);
         store->tiles[t] = store->memory[t].data;
         memset(store->memory[t].data, 0xff, bytes);
     }
 }
 
+static void store_open(struct store *store, enum moe__kv kv, int32_t d_head,
+                       int32_t n_tiles)
+{
+    store_open_part(store, kv, d_head, 0, n_tiles * MOE__TILE);
+}
+
 static void store_close(struct store *store)
 {
     for (int32_t t = 0; t < store->n_tiles; t++)
-        guard_free(&store->memory[t]);
+        if (store->memory[t].map != NULL)
+            guard_free(&store->memory[t]);
 }
 
 static uint8_t *store_row(const struct store *store, int32_t pos)
@@ -85,63 +96,149 @@ static void store_get(const struct store *store, int32_t pos, float *x)
 struct span {
     enum moe__kv kv;
     int32_t d_head;
+    int32_t n_tokens;
     int32_t n_q;
     int32_t begin;
     int32_t end;
+    int32_t begin_step;
     float softcap;
     enum fill q;
     enum fill kv_fill;
 };
 
-/* max [n_q], sum [n_q], acc [n_q, d_head], behind each other. */
-static struct guarded attend_by(const struct moe__kern *kern,
-                                const struct span *span, const float *q,
-                                const struct store *k, const struct store *v)
+/* A window for each token that is not empty: begins behind 0 or before it, of
+ * any width up to 150, ends before or behind the span's end. */
+static void roll_window(struct span *span, struct dice *dice)
 {
-    size_t n_q = (size_t)span->n_q;
-    struct guarded out =
-        guard_alloc(4 * n_q * (2 + (size_t)span->d_head), GUARD_AFTER, 0);
-    float *result = (void *)out.data;
-    struct moe__attn job = {
+    int32_t last = span->n_tokens - 1;
+    int32_t width = 1 + dice_below(dice, dice_below(dice, 2) ? 150 : 8);
+    span->begin_step = dice_below(dice, 2);
+    span->begin =
+        dice_below(dice, MOE__SPAN - last * span->begin_step + 20) - 20;
+    span->end = moe__max_i32(span->begin + width, 1);
+    span->end = moe__min_i32(span->end, MOE__SPAN);
+}
+
+/* Rows of q are further apart than they need be. */
+static int32_t span_q_stride(const struct span *span)
+{
+    return span->n_q * span->d_head + 3;
+}
+
+static int32_t span_q_floats(const struct span *span)
+{
+    return (span->n_tokens - 1) * span_q_stride(span) +
+           span->n_q * span->d_head;
+}
+
+static size_t span_acc_floats(const struct span *span)
+{
+    return (size_t)span->n_tokens * (size_t)(span->n_q * span->d_head);
+}
+
+/* The visible positions of all tokens together. */
+static int32_t span_first(const struct span *span)
+{
+    return moe__max_i32(span->begin, 0);
+}
+
+static int32_t span_end(const struct span *span)
+{
+    return moe__min_i32(span->end + span->n_tokens - 1, MOE__SPAN);
+}
+
+static struct moe__attn span_job(const struct span *span, const float *q,
+                                 const struct store *k, const struct store *v,
+                                 float *result)
+{
+    size_t n = (size_t)(span->n_tokens * span->n_q);
+    return (struct moe__attn){
         .q = q,
         .k = k->tiles,
         .v = v->tiles,
+        .q_stride = span_q_stride(span),
+        .n_tokens = span->n_tokens,
         .n_q = span->n_q,
         .d_head = span->d_head,
         .begin = span->begin,
         .end = span->end,
+        .begin_step = span->begin_step,
         .scale = 1 / sqrtf((float)span->d_head),
         .softcap = span->softcap,
         .max = result,
-        .sum = result + n_q,
-        .acc = result + 2 * n_q,
+        .sum = result + n,
+        .acc = result + 2 * n,
     };
+}
+
+/* max, sum [n_tokens, n_q], acc [n_tokens, n_q, d_head], behind each other. */
+static struct guarded attend_by(const struct moe__kern *kern,
+                                const struct span *span, const float *q,
+                                const struct store *k, const struct store *v)
+{
+    size_t n = (size_t)(span->n_tokens * span->n_q);
+    struct guarded out =
+        guard_alloc(4 * (2 * n + span_acc_floats(span)), GUARD_AFTER, 0);
+    struct moe__attn job = span_job(span, q, k, v, (void *)out.data);
     kern->attend[span->kv](&job);
+    return out;
+}
+
+/* The same, token by token. */
+static struct guarded attend_singly(const struct moe__kern *kern,
+                                    const struct span *span, const float *q,
+                                    const struct store *k,
+                                    const struct store *v)
+{
+    size_t n = (size_t)(span->n_tokens * span->n_q);
+    struct guarded out =
+        guard_alloc(4 * (2 * n + span_acc_floats(span)), GUARD_AFTER, 0);
+    for (int32_t t = 0; t < span->n_tokens; t++) {
+        struct moe__attn job = span_job(span, q, k, v, (void *)out.data);
+        job.q += t * job.q_stride;
+        job.n_tokens = 1;
+        job.begin += t * span->begin_step;
+        job.end += t;
+        job.max += t * span->n_q;
+        job.sum += t * span->n_q;
+        job.acc += t * span->n_q * span->d_head;
+        kern->attend[span->kv](&job);
+    }
     return out;
 }
 
 static bool span_agrees(const struct span *span, struct dice *dice)
 {
     struct store k, v;
-    bool agrees = true;
-    int32_t n = span->n_q * span->d_head;
+    int32_t n = span_q_floats(span);
+    int32_t begin = span_first(span), end = span_end(span);
     struct guarded q = guard_alloc(4 * (size_t)n, GUARD_AFTER, 0);
-    store_open(&k, span->kv, span->d_head, N_TILES);
-    store_open(&v, span->kv, span->d_head, N_TILES);
-    store_fill(&k, span->begin, span->end, span->kv_fill, dice);
-    store_fill(&v, span->begin, span->end,
+    store_open_part(&k, span->kv, span->d_head, begin, end);
+    store_open_part(&v, span->kv, span->d_head, begin, end);
+    store_fill(&k, begin, end, span->kv_fill, dice);
+    store_fill(&v, begin, end,
                span->kv_fill == FILL_SPIKE ? FILL_ANY_BITS : FILL_RANDOM, dice);
     fill_floats((void *)q.data, n, span->q, dice);
     struct guarded want = attend_by(&kerns[0], span, (void *)q.data, &k, &v);
+    struct guarded each =
+        attend_singly(&kerns[0], span, (void *)q.data, &k, &v);
+    bool agrees = same_bits(want.data, each.data, want.n_bytes, "one by one");
+    guard_free(&each);
     for (int32_t i = 1; i < n_kerns; i++) {
         struct guarded got = attend_by(&kerns[i], span, (void *)q.data, &k, &v);
+        each = attend_singly(&kerns[i], span, (void *)q.data, &k, &v);
         agrees =
             same_bits(want.data, got.data, got.n_bytes, "attend") && agrees;
+        agrees = same_bits(want.data, each.data, got.n_bytes, "one by one") &&
+                 agrees;
+        guard_free(&each);
         guard_free(&got);
     }
-    CHECK(agrees, "kv %d, d_head %d, n_q %d, %d .. %d, fills %d %d",
-          (int)span->kv, (int)span->d_head, (int)span->n_q, (int)span->begin,
-          (int)span->end, (int)span->q, (int)span->kv_fill);
+    CHECK(agrees,
+          "kv %d, d_head %d, %d tokens, n_q %d, %d .. %d, step %d, fills %d %d",
+          (int)span->kv, (int)span->d_head, (int)span->n_tokens, (int)span->n_q,
+          (int)span->begin, (int)span->end, (int)span->begin_step, (int)span->q,
+          (int)span->kv_fill);
     guard_free(&want);
     store_close(&v);
     store_close(&k);
@@ -149,25 +246,26 @@ static bool span_agrees(const struct span *span, struct dice *dice)
     return agrees;
 }
 
+/* Also: a job of several tokens is as many jobs of one token. */
 static void overlays_equal_scalar_in_all_shapes(void)
 {
-    static const int32_t heads[] = {8,  16,  24,  32, 40, 64,
-                                    96, 128, 100, 7,  256};
+    static const int32_t heads[] = {8,   16,  24, 32,  40,  64, 80,
+                                    100, 128, 7,  256, 512, 96, MAX_HEAD};
+    static const int32_t queries[] = {1, 2, 3, 4, 5, 7, 8, 16};
+    const int32_t n_heads = MOE__COUNT(heads), n_queries = MOE__COUNT(queries);
     struct dice dice = {1};
-    if (n_kerns < 2)
-        SKIP("only the scalar backend runs here");
-    for (int32_t i = 0; i < 11 * MAX_Q * MOE__N_KVS; i++) {
+    for (int32_t i = 0; i < n_queries * MAX_TOKENS * MOE__N_KVS; i++) {
         struct span span = {
             .kv = (enum moe__kv)(i % MOE__N_KVS),
-            .d_head = heads[i / MOE__N_KVS % 11],
-            .n_q = 1 + i / (MOE__N_KVS * 11),
+            .n_q = queries[i / MOE__N_KVS % n_queries],
+            .n_tokens = 1 + i / MOE__N_KVS / n_queries % MAX_TOKENS,
             .softcap = i % 5 == 0 ? 20 : 0,
         };
-        if (span.d_head % kv_layouts[span.kv].multiple != 0)
-            continue;
-        span.begin = dice_below(&dice, MOE__SPAN);
-        span.end = span.begin + 1 +
-                   dice_below(&dice, moe__min_i32(MOE__SPAN - span.begin, 150));
+        do
+            span.d_head = heads[dice_below(&dice, n_heads)];
+        while (span.d_head % kv_layouts[span.kv].multiple != 0 ||
+               span_acc_floats(&span) > MAX_ACC);
+        roll_window(&span, &dice);
         REQUIRE(span_agrees(&span, &dice), "case %d", (int)i);
     }
 }
@@ -175,14 +273,14 @@ static void overlays_equal_scalar_in_all_shapes(void)
 static void overlays_equal_scalar_at_all_window_edges(void)
 {
     struct dice dice = {2};
-    if (n_kerns < 2)
-        SKIP("only the scalar backend runs here");
     for (int32_t i = 0; i < 64 * MOE__N_KVS; i++) {
         struct span span = {
             .kv = (enum moe__kv)(i % MOE__N_KVS),
             .d_head = 32,
             .n_q = 1 + i % 4,
+            .n_tokens = 1 + i % 9,
             .begin = 64 + i / MOE__N_KVS,
+            .begin_step = i % 2,
         };
         span.end = span.begin + 1 + i * 7 % 70;
         REQUIRE(span_agrees(&span, &dice), "case %d", (int)i);
@@ -194,18 +292,18 @@ static void overlays_equal_scalar_at_all_window_edges(void)
 static void overlays_equal_scalar_with_all_fills(void)
 {
     struct dice dice = {3};
-    if (n_kerns < 2)
-        SKIP("only the scalar backend runs here");
-    for (int32_t i = 0; i < N_FILLS * N_FILLS * MOE__N_KVS; i++) {
+    for (int32_t i = 0; i < 2 * N_FILLS * N_FILLS * MOE__N_KVS; i++) {
         struct span span = {
             .kv = (enum moe__kv)(i % MOE__N_KVS),
             .d_head = 32,
             .n_q = 1 + i % 5,
+            .n_tokens = i % 7 < 2 ? 1 : i % 7,
             .begin = 10,
+            .begin_step = i / 2 % 2,
             .end = 141,
             .softcap = i % 2 == 0 ? 0 : 50,
             .q = (enum fill)(i / MOE__N_KVS % N_FILLS),
-            .kv_fill = (enum fill)(i / MOE__N_KVS / N_FILLS),
+            .kv_fill = (enum fill)(i / MOE__N_KVS / N_FILLS % N_FILLS),
         };
         REQUIRE(span_agrees(&span, &dice), "case %d", (int)i);
     }
@@ -269,6 +367,7 @@ static void attend_all(const struct moe__kern *kern, float *y, const float *q,
             .q = q,
             .k = k->tiles + s * N_TILES,
             .v = v->tiles + s * N_TILES,
+            .n_tokens = 1,
             .n_q = 1,
             .d_head = k->d_head,
             .begin = moe__max_i32(begin - s * MOE__SPAN, 0),

@@ -5,6 +5,37 @@
 static struct moe__kern kerns[MAX_KERNS];
 static int32_t n_kerns;
 
+/* The functions that are compared: scalar first, then each backend's for few
+ * and for many tokens. */
+static struct family {
+    const char *name;
+    moe__matmul_fn *const *multiply; /* by type; NULL: none */
+    bool is_panel;
+} families[2 * MAX_KERNS];
+static int32_t n_families;
+
+static void find_families(void)
+{
+    n_kerns = available_kerns(kerns);
+    for (int32_t k = 0; k < n_kerns; k++) {
+        families[n_families++] =
+            (struct family){kerns[k].name, kerns[k].matmul, false};
+        families[n_families++] =
+            (struct family){kerns[k].name, kerns[k].panel, true};
+    }
+}
+
+/* Memory that products may use, to the byte: aligned, with a forbidden page
+ * behind it. */
+static void *matmul_scratch(void)
+{
+    static struct guarded scratch;
+    if (scratch.map == NULL)
+        scratch = guard_alloc(MOE__MATMUL_SCRATCH, GUARD_AFTER, 0);
+    memset(scratch.data, 0x5a, scratch.n_bytes);
+    return scratch.data;
+}
+
 /* What a block's bytes are filled with. */
 enum block_fill { BLOCK_SANE, BLOCK_ONES, BLOCK_ZERO, BLOCK_ANY, N_BLOCKS };
 
@@ -82,11 +113,11 @@ struct product {
 
 /* y of a product by one backend, all [n_tokens, n_rows + 1] with 0x5a where
  * nothing is written. */
-static void run_product(const struct product *p, const struct moe__kern *kern,
+static void run_product(const struct product *p, const struct family *family,
                         const struct moe__mat *w, const struct moe__act *x,
                         float *y)
 {
-    int32_t src[16];
+    int32_t src[MOE__MATMUL_TOKENS];
     for (int32_t i = 0; i < p->n_tokens; i++)
         src[i] = (i * 5 + 1) % p->n_tokens;
     struct moe__matmul job = {
@@ -94,13 +125,14 @@ static void run_product(const struct product *p, const struct moe__kern *kern,
         .x = x,
         .src = p->has_src ? src : NULL,
         .y = y,
+        .scratch = matmul_scratch(),
         .y_stride = p->n_rows + 1,
         .n_tokens = p->n_tokens,
         .row_begin = p->row_begin,
         .row_end = p->n_rows,
     };
     memset(y, 0x5a, (size_t)(p->n_tokens * (p->n_rows + 1)) * sizeof *y);
-    kern->matmul[p->type](&job);
+    family->multiply[p->type](&job);
 }
 
 static bool product_agrees(const struct product *p, struct dice *dice)
@@ -126,14 +158,17 @@ static bool product_agrees(const struct product *p, struct dice *dice)
         fill_floats(row, p->n_cols, p->fill, dice);
         act_put(&x.act, &kerns[0], i, row, p->n_cols);
     }
-    run_product(p, &kerns[0], &mat, &x.act, (void *)want.data);
-    for (int32_t k = 1; k < n_kerns && agrees; k++) {
-        run_product(p, &kerns[k], &mat, &x.act, (void *)got.data);
+    run_product(p, &families[0], &mat, &x.act, (void *)want.data);
+    for (int32_t f = 1; f < n_families && agrees; f++) {
+        const struct family *family = &families[f];
+        if (family->multiply[p->type] == NULL)
+            continue;
+        run_product(p, family, &mat, &x.act, (void *)got.data);
         agrees = same_bits(want.data, got.data, 4 * n_y, info->name);
-        CHECK(agrees, "%s %s: %d x %d from row %d, %d tokens, fills %d %d",
-              kerns[k].name, info->name, (int)p->n_rows, (int)p->n_cols,
-              (int)p->row_begin, (int)p->n_tokens, (int)p->weights,
-              (int)p->fill);
+        CHECK(agrees, "%s%s %s: %d x %d from row %d, %d tokens, fills %d %d",
+              family->name, family->is_panel ? " panels" : "", info->name,
+              (int)p->n_rows, (int)p->n_cols, (int)p->row_begin,
+              (int)p->n_tokens, (int)p->weights, (int)p->fill);
     }
     free(row);
     act_free(&x);
@@ -157,7 +192,8 @@ static int32_t width_at(const struct moe__type_info *info, int32_t i)
 static bool has_overlay(int32_t type)
 {
     for (int32_t k = 1; k < n_kerns; k++)
-        if (kerns[k].matmul[type] != kerns[0].matmul[type])
+        if (kerns[k].matmul[type] != kerns[0].matmul[type] ||
+            kerns[k].panel[type] != NULL)
             return true;
     return false;
 }
@@ -205,6 +241,35 @@ static void overlays_equal_scalar_with_all_fills(void)
                 .fill = (enum fill)(n / N_BLOCKS),
             };
             REQUIRE(product_agrees(&p, &dice), "case %d", (int)n);
+        }
+}
+
+/* More rows, columns and tokens than one panel, part or tile holds. */
+static void panels_equal_scalar_beyond_their_sizes(void)
+{
+    static const struct {
+        int32_t n_rows, n_cols, n_tokens;
+    } sizes[] = {{75, 1280, 5},
+                 {17, 2304, 13},
+                 {9, 256, MOE__MATMUL_TOKENS},
+                 {131, 1056, 7},
+                 {3, 3104, 3}};
+    struct dice dice = {7};
+    if (n_kerns < 2)
+        SKIP("only the scalar backend runs here");
+    for (int32_t type = 0; type < MOE__N_TYPES; type++)
+        for (int32_t n = 0; has_overlay(type) && n < 5; n++) {
+            int32_t block = moe__type_info(type)->block_elems;
+            struct product p = {
+                .type = type,
+                .n_rows = sizes[n].n_rows,
+                .n_cols = moe__ceil_div(sizes[n].n_cols, block) * block,
+                .n_tokens = sizes[n].n_tokens,
+                .row_begin = n == 0 ? 7 : 0,
+                .side = n & 1 ? GUARD_BEFORE : GUARD_AFTER,
+                .has_src = n % 2 == 0,
+            };
+            REQUIRE(product_agrees(&p, &dice), "size %d", (int)n);
         }
 }
 
@@ -277,19 +342,22 @@ static void check_extremes(int32_t type, int32_t n, struct dice *dice)
     float want = fmaf(codes.d, (float)isum, 0.0f);
     if (info->has_min)
         want = fmaf(-codes.dmin, (float)msum, want);
-    for (int32_t k = 0; k < n_kerns; k++) {
+    for (int32_t f = 0; f < n_families; f++) {
         float y = 0;
+        if (families[f].multiply[type] == NULL)
+            continue;
         struct moe__mat w = {block, (uint64_t)info->block_bytes, type,
                              1,     info->block_elems,           0};
         struct moe__matmul job = {.w = &w,
                                   .x = &x.act,
                                   .y = &y,
+                                  .scratch = matmul_scratch(),
                                   .y_stride = 1,
                                   .n_tokens = 1,
                                   .row_end = 1};
-        kerns[k].matmul[type](&job);
+        families[f].multiply[type](&job);
         CHECK(y == want || (y != y && want != want), "%s %s: %g, not %g",
-              kerns[k].name, info->name, (double)y, (double)want);
+              families[f].name, info->name, (double)y, (double)want);
     }
     act_free(&x);
 }
@@ -384,6 +452,7 @@ static void scalar_keeps_its_error_bound(void)
         struct moe__matmul job = {.w = &mat,
                                   .x = &x.act,
                                   .y = &y,
+                                  .scratch = matmul_scratch(),
                                   .y_stride = 1,
                                   .n_tokens = 1,
                                   .row_end = 1};
@@ -404,7 +473,9 @@ static void scalar_keeps_its_error_bound(void)
 
 static void a_row_with_nan_gives_the_canonical_nan(void)
 {
-    for (int32_t k = 0; k < n_kerns; k++) {
+    for (int32_t f = 0; f < n_families; f++) {
+        if (families[f].multiply[MOE__Q8_0] == NULL)
+            continue;
         float row[32] = {0}, y = 0;
         uint8_t w[34] = {0, 0x3c, 1};
         struct test_act x = act_alloc(MOE__OPERAND_A32, 1, 32);
@@ -412,13 +483,14 @@ static void a_row_with_nan_gives_the_canonical_nan(void)
         struct moe__matmul job = {.w = &mat,
                                   .x = &x.act,
                                   .y = &y,
+                                  .scratch = matmul_scratch(),
                                   .y_stride = 1,
                                   .n_tokens = 1,
                                   .row_end = 1};
         row[5] = -NAN;
-        act_put(&x.act, &kerns[k], 0, row, 32);
-        kerns[k].matmul[MOE__Q8_0](&job);
-        CHECK(moe__f32_to_bits(y) == 0x7fc00000u, "%s", kerns[k].name);
+        act_put(&x.act, &kerns[0], 0, row, 32);
+        families[f].multiply[MOE__Q8_0](&job);
+        CHECK(moe__f32_to_bits(y) == 0x7fc00000u, "%s", families[f].name);
         act_free(&x);
     }
 }
@@ -428,6 +500,8 @@ static const struct test tests[] = {
      overlays_equal_scalar_in_all_shapes},
     {"overlays_equal_scalar_with_all_fills",
      overlays_equal_scalar_with_all_fills},
+    {"panels_equal_scalar_beyond_their_sizes",
+     panels_equal_scalar_beyond_their_sizes},
     {"overlays_equal_scalar_at_all_alignments",
      overlays_equal_scalar_at_all_alignments},
     {"integers_are_exact_at_the_extremes", integers_are_exact_at_the_extremes},
@@ -439,6 +513,6 @@ static const struct test tests[] = {
 
 int main(int argc, char **argv)
 {
-    n_kerns = available_kerns(kerns);
+    find_families();
     return test_main(tests, (int)MOE__COUNT(tests), argc, argv);
 }
