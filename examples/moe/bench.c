@@ -8,11 +8,6 @@
 static const size_t reader_bytes = (size_t)1 << 30;
 static const size_t scratch_bytes = (size_t)512 << 20;
 
-struct bench_list {
-    int32_t items[max_sizes]; /* [n] */
-    int32_t n;
-};
-
 /* What was asked for: each row is one of each list. */
 struct bench_plan {
     struct bench_list prompts, answers, depths, threads;
@@ -104,6 +99,15 @@ static int bench_limits(struct bench *bench, const struct bench_list *threads)
     }
     bench->source_bytes = used;
     machine_release(data, bytes);
+    return interrupt_seen() ? CODE_INTERRUPTED : CODE_DONE;
+}
+
+/* What each kind of multiply instructions reaches on one thread. */
+static int bench_tiers(struct bench *bench)
+{
+    bench->hertz = machine_hertz();
+    for (int32_t i = 0; i < n_mac_tiers && !interrupt_seen(); i++)
+        bench->tier_rates[i] = mac_tiers[i].has() ? machine_tier_rate(i) : 0;
     return interrupt_seen() ? CODE_INTERRUPTED : CODE_DONE;
 }
 
@@ -312,13 +316,56 @@ static int bench_model(struct bench *bench, const struct bench_plan *plan)
     return code;
 }
 
+/* "4096x1024,768x2048" */
+static int bench_shapes(const char *text, struct kernel_plan *plan)
+{
+    for (const char *at = text; at != NULL && *at != '\0';) {
+        int n_rows = 0, n_cols = 0, n_read = 0;
+        if (sscanf(at, "%dx%d%n", &n_rows, &n_cols, &n_read) != 2 ||
+            n_rows < 1 || n_rows > 1 << 15 || n_cols < 1 || n_cols > 1 << 15 ||
+            (at[n_read] != '\0' && at[n_read] != ',') ||
+            plan->n_shapes == max_shapes)
+            return fail(CODE_USAGE,
+                        "--shapes: expected up to %d of ROWSxCOLS, each 1 to "
+                        "32768, separated by commas, found '%s'",
+                        (int)max_shapes, text);
+        plan->rows[plan->n_shapes] = n_rows;
+        plan->cols[plan->n_shapes++] = n_cols;
+        at += n_read + (at[n_read] == ',');
+    }
+    return CODE_DONE;
+}
+
+static int bench_run_kernels(const struct options *options)
+{
+    struct kernel_plan plan = {.types = options->types,
+                               .is_all = options->is_all,
+                               .format = text_or(options->format, "md")};
+    int code = bench_shapes(options->shapes, &plan);
+    if (code == CODE_DONE && options->prompt_sizes != NULL)
+        code = bench_numbers("prompt-sizes", options->prompt_sizes, 1,
+                             &plan.tokens);
+    for (int32_t i = 0; i < plan.tokens.n && code == CODE_DONE; i++)
+        if (plan.tokens.items[i] > 512)
+            code = fail(CODE_USAGE,
+                        "--prompt-sizes: expected 1 to 512 with "
+                        "--kernels, found %d",
+                        plan.tokens.items[i]);
+    if (code != CODE_DONE)
+        return code;
+    kernel_plan_fill(&plan);
+    return bench_kernels(options->context.backend, &plan);
+}
+
 int bench_run(struct options *options)
 {
     struct bench bench = {.options = options};
     struct bench_plan plan;
+    if (options->wants_kernels)
+        return bench_run_kernels(options);
     if (!options->wants_machine && options->n_args == 0)
-        return fail(CODE_USAGE, "MODEL is missing: moe bench MODEL, or moe "
-                                "bench --machine");
+        return fail(CODE_USAGE, "MODEL is missing: moe bench MODEL, moe "
+                                "bench --machine or moe bench --kernels");
     if (options->n_repeats < 1)
         return fail(CODE_USAGE, "--repeats: expected 1 or more, found 0");
     bench.backend = backend_name(options->context.backend);
@@ -328,6 +375,8 @@ int bench_run(struct options *options)
     if (!options->wants_machine)
         return bench_model(&bench, &plan);
     code = bench_limits(&bench, &plan.threads);
+    if (code == CODE_DONE)
+        code = bench_tiers(&bench);
     if (code == CODE_DONE)
         bench_print(&bench);
     return code;

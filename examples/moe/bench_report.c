@@ -13,6 +13,20 @@ static void print_limits_md(const struct bench *bench)
         printf("| %d | %.1f GB/s | %.1f G/s |\n", bench->limits[i].n_threads,
                bench->limits[i].read_rate / 1e9,
                bench->limits[i].mac_rate / 1e9);
+    if (bench->hertz == 0)
+        return;
+    printf("\n| multiply-adds, one thread at %.2f GHz | GMAC/s | a cycle |\n"
+           "|---|--:|--:|\n",
+           bench->hertz / 1e9);
+    for (int32_t i = 0; i < n_mac_tiers; i++) {
+        if (bench->tier_rates[i] > 0)
+            printf("| %s | %.1f | %.1f |\n", mac_tiers[i].name,
+                   bench->tier_rates[i] / 1e9,
+                   bench->tier_rates[i] / bench->hertz);
+        else
+            printf("| %s | not here: no %s | |\n", mac_tiers[i].name,
+                   mac_tiers[i].needs);
+    }
 }
 
 static void print_rows_md(const struct bench *bench)

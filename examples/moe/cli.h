@@ -78,6 +78,10 @@ struct options {
     bool wants_sha256;
     bool wants_tensors;
     bool wants_machine;
+    bool wants_kernels;
+    bool is_all;
+    const char *types;
+    const char *shapes;
 };
 
 struct option {
@@ -337,6 +341,10 @@ double machine_read_rate(const void *data, size_t bytes, int32_t n_threads);
 /* 8-bit multiply-adds a second of threads that do nothing else, with the
  * instructions of a backend ("avx2" ...). */
 double machine_mac_rate(const char *backend, int32_t n_threads);
+/* Multiply-adds a second of number i of mac_tiers, one thread. */
+double machine_tier_rate(int32_t i);
+/* Cycles a second, from a chain of additions that wait for each other. */
+double machine_hertz(void);
 /* A file mapped read-only, or NULL. */
 const void *machine_map(const char *path, size_t *bytes);
 void *machine_scratch(size_t bytes); /* filled memory, or NULL */

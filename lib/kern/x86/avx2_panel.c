@@ -93,7 +93,7 @@ static void set_token(struct avx2_tokens *tokens, int32_t i,
     const size_t at = row * (size_t)x->stride + (size_t)part->k;
     tokens->q[i] = x->q + at;
     tokens->scale[i] =
-        x->scale + at / (x->operand == MOE__OPERAND_A32 ? 32 : 256);
+        x->scale + (at >> (x->operand == MOE__OPERAND_A32 ? 5 : 8));
     tokens->sum[i] = x->sum + at / 16;
 }
 
@@ -171,7 +171,7 @@ static struct panel_ahead find_ahead(const struct panel_part *part,
     };
 }
 
-static void multiply_group(struct panel_part *part, int32_t first)
+static void panel_multiply_group(struct panel_part *part, int32_t first)
 {
     const struct moe__matmul *job = part->job;
     const size_t acc_bytes =
@@ -197,7 +197,7 @@ void moe__avx2_panel_matmul(const struct moe__matmul *job,
         .job = job, .type = type, .scratch = job->scratch};
     for (int32_t row = job->row_begin; row < job->row_end;
          row += GROUP_PANELS * type->n_rows)
-        multiply_group(&part, row);
+        panel_multiply_group(&part, row);
 }
 
 MOE__TARGET_END

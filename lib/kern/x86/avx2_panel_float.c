@@ -109,8 +109,9 @@ static void add_last_floats(__m256 sum[TILE_SUMS], const float (*w)[FLOAT_COLS],
     }
 }
 
-static void add_floats(__m256 memory[TILE_SUMS], const float (*w)[FLOAT_COLS],
-                       const float *const x[TILE_TOKENS], int32_t n_cols)
+static void panel_add_floats(__m256 memory[TILE_SUMS],
+                             const float (*w)[FLOAT_COLS],
+                             const float *const x[TILE_TOKENS], int32_t n_cols)
 {
     __m256 sum[TILE_SUMS], xt[TILE_TOKENS];
     AVX2_UNROLL
@@ -153,9 +154,9 @@ static void multiply_panel_floats(const struct float_part *part, int32_t row)
             x[t] = job->x->x + at * (size_t)job->x->stride + part->k;
         }
         for (int32_t r = 0; r < FLOAT_ROWS; r += TILE_ROWS)
-            add_floats(scratch->sum[(row + r) / TILE_ROWS][i],
-                       (const float (*)[FLOAT_COLS])(scratch->w + r), x,
-                       part->n_cols);
+            panel_add_floats(scratch->sum[(row + r) / TILE_ROWS][i],
+                             (const float (*)[FLOAT_COLS])(scratch->w + r), x,
+                             part->n_cols);
     }
 }
 
