@@ -20,6 +20,7 @@ void moe__scalar_attend(const struct moe__attn *job, enum moe__kv type);
 moe__kern_fill_fn moe__avx2_fill_mat;
 moe__kern_fill_fn moe__avx2_fill_mat32;
 moe__kern_fill_fn moe__avx2_fill_mat256;
+moe__kern_fill_fn moe__avx2_fill_mat_iq;
 moe__kern_fill_fn moe__avx2_fill_misc;
 moe__kern_fill_fn moe__avx2_fill_attn;
 moe__kern_fill_fn moe__avx2_fill_panel256;

@@ -23,8 +23,9 @@ static const struct backend {
      MOE__CPU_AVX2,
      "the processor or the system lacks AVX2, FMA or F16C",
      {moe__avx2_fill_mat, moe__avx2_fill_mat32, moe__avx2_fill_mat256,
-      moe__avx2_fill_misc, moe__avx2_fill_attn, moe__avx2_fill_panel32,
-      moe__avx2_fill_panel256, moe__avx2_fill_panel_float}},
+      moe__avx2_fill_mat_iq, moe__avx2_fill_misc, moe__avx2_fill_attn,
+      moe__avx2_fill_panel32, moe__avx2_fill_panel256,
+      moe__avx2_fill_panel_float}},
 #endif
 #if MOE__HAS_NEON
     {MOE_BACKEND_NEON,

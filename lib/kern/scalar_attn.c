@@ -65,8 +65,8 @@ static float dot_key(const struct tile *tile, const float *q, int32_t pos)
 }
 
 /* acc = acc * correction, then acc = fmaf(p_j, v_j, acc) for ascending j. */
-static void add_values(const struct tile *tile, float *acc, float correction,
-                       const float *p)
+static void scalar_add_values(const struct tile *tile, float *acc,
+                              float correction, const float *p)
 {
     for (int32_t i = 0; i < tile->d_head; i += KV_BLOCK) {
         int32_t n = moe__min_i32(tile->d_head - i, KV_BLOCK);
@@ -105,7 +105,8 @@ static void attend_tile(const struct moe__attn *job, const struct tile *tile,
     float correction = moe__expf(job->max[i] - base);
     job->max[i] = max;
     job->sum[i] = fmaf(job->sum[i], correction, moe__tree_sum(lane));
-    add_values(tile, job->acc + (size_t)i * (size_t)job->d_head, correction, p);
+    scalar_add_values(tile, job->acc + (size_t)i * (size_t)job->d_head,
+                      correction, p);
 }
 
 /* The query heads of one token, tile by tile. */

@@ -113,9 +113,10 @@ void moe__step_multiply(const struct moe__step *step,
     }
 }
 
-/* A chunk should be worth some microseconds: 64 KiB of weights for one token.
- * For many tokens 64 rows share what is read of the activations. */
-#define CHUNK_BYTES (64 * 1024)
+/* A chunk should be worth some microseconds: 256 KiB of weights for one token,
+ * since each chunk begins new streams of memory.  For many tokens 64 rows share
+ * what is read of the activations. */
+#define CHUNK_BYTES (256 * 1024)
 #define CHUNK_ROWS 16 /* a multiple of what any kernel takes at once */
 #define CHUNK_MOST_ROWS 64
 #define CHUNKS_PER_THREAD 8 /* so that threads end together */
@@ -148,14 +149,14 @@ static int32_t chunk_rows(const struct moe__step *step,
     const uint64_t rows = CHUNK_BYTES / job->w->row_bytes;
     const int32_t n_chunks =
         CHUNKS_PER_THREAD * moe__pool_threads(step->engine->pool);
-    int32_t block = rows < CHUNK_ROWS ? CHUNK_ROWS
-                                      : (int32_t)rows / CHUNK_ROWS * CHUNK_ROWS;
-    if (job->n_tokens < CHUNK_ROWS)
-        return block;
-    for (block = CHUNK_MOST_ROWS;
-         block > CHUNK_ROWS && job->row_end < block * n_chunks; block /= 2)
-        ;
-    return block;
+    int32_t block = CHUNK_ROWS;
+    if (job->n_tokens >= CHUNK_ROWS)
+        block = CHUNK_MOST_ROWS;
+    else if (rows > CHUNK_ROWS)
+        block = (int32_t)rows;
+    while (block > CHUNK_ROWS && job->row_end < block * n_chunks)
+        block /= 2;
+    return moe__max_i32(block / CHUNK_ROWS, 1) * CHUNK_ROWS;
 }
 
 void moe__step_matmul(const struct moe__step *step,

@@ -68,6 +68,9 @@ static void store_token(void *arg, int32_t token, int32_t thread)
     }
 }
 
+/* Dimensions of queries for each token that a product may have at once: then a
+ * span of a block takes some milliseconds at most, as such a product does. */
+#define PIECE_DIMS 64
 /* Queries of a block that still pay with many threads. */
 #define LEAST_ROWS 16
 /* Chunks that a thread should find, so that threads end together. */
@@ -153,7 +156,7 @@ static void attend_span(const struct attn_phase *phase, struct attn_block block,
     int32_t end = block.end;
     if (phase->window > 0)
         end = moe__min_i32(end,
-                           start + MOE__SPAN + phase->window - 1 - step->pos);
+                           start - step->pos + MOE__SPAN - 1 + phase->window);
     if (token >= end)
         return;
     const void *const *k = moe__kv_keys(&e->kv, step->i_layer, block.head);
@@ -182,7 +185,7 @@ static void attend_span(const struct attn_phase *phase, struct attn_block block,
     e->kern.attend[e->params.kv](&job);
 }
 
-/* Merges the spans of each query; then q k v of these heads are done with. */
+/* Merges the spans of each query, in ascending order. */
 static void merge_spans(const struct attn_phase *phase, struct attn_block block,
                         struct attn_part part)
 {
@@ -244,7 +247,8 @@ static void cut_attention(struct attn_phase *phase)
     const int32_t n_threads = moe__pool_threads(e->pool);
     const int32_t n_chunks = n_threads > 1 ? CHUNKS_PER_THREAD * n_threads : 1;
     const size_t fitting = e->attn_floats / attn_row_floats(phase);
-    int32_t rows = moe__min_i32(MOE__ATTN_ROWS, e->kern.piece_tokens);
+    int32_t rows = moe__min_i32(
+        MOE__ATTN_ROWS, PIECE_DIMS * e->kern.piece_tokens / e->net->d_head);
     int32_t most = moe__max_i32(1, moe__min_i32((int32_t)fitting, rows) / n_q);
     int32_t least = moe__min_i32(most, moe__ceil_div(LEAST_ROWS, n_q));
     int32_t even = step->n / moe__ceil_div(n_chunks, n_heads);
@@ -274,13 +278,15 @@ static void attend_step(const struct moe__step *step)
 {
     const struct moe__engine *e = step->engine;
     const struct moe__net *net = e->net;
-    const int32_t end = step->pos + step->n,
-                  n_q = net->n_heads / net->n_kv_heads;
+    const int32_t end = step->pos + step->n;
+    const int32_t n_q = net->n_heads / net->n_kv_heads;
+    /* Columns that can be quantised on their own: whole blocks. */
+    const int32_t unit = e->mid.mask & 1u << MOE__OPERAND_A256 ? 256 : 32;
     struct attn_phase phase = {
         .step = step,
         .window = step->layer->window < end ? step->layer->window : 0,
         .n_q = n_q,
-        .is_quantized = n_q * net->d_head % 256 == 0,
+        .is_quantized = n_q * net->d_head % unit == 0,
     };
     phase.first = attn_begin(&phase, 0) / MOE__SPAN;
     phase.n_spans = (end - 1) / MOE__SPAN + 1 - phase.first;

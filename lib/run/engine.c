@@ -84,13 +84,17 @@ static void carve_attn(struct moe__engine *e, struct carver *c)
     const struct moe__net *net = e->net;
     size_t n_spans = (size_t)moe__ceil_div(e->params.n_ctx, MOE__SPAN);
     size_t n_q = (size_t)(net->n_heads / net->n_kv_heads);
-    size_t row = n_spans * (size_t)(net->d_head + 2);
-    size_t n_rows = ATTN_BYTES / sizeof *e->attn / row;
+    size_t row_bytes;
+    if (!moe__mul_size(n_spans, (size_t)(net->d_head + 2) * sizeof *e->attn,
+                       &row_bytes)) {
+        c->is_too_large = true;
+        return;
+    }
+    size_t n_rows = ATTN_BYTES / row_bytes;
     n_rows = n_rows < MOE__ATTN_ROWS ? n_rows : MOE__ATTN_ROWS;
     n_rows = n_rows > n_q ? n_rows : n_q;
-    e->attn_floats = n_rows * row;
-    e->attn =
-        carve(c, (size_t)e->params.n_threads * n_rows, row * sizeof *e->attn);
+    e->attn_floats = n_rows * (row_bytes / sizeof *e->attn);
+    e->attn = carve(c, (size_t)e->params.n_threads * n_rows, row_bytes);
 }
 
 static void carve_lanes(struct moe__engine *e, struct carver *c)

@@ -465,6 +465,33 @@ static void infinite_scores_are_weights_of_zero(void)
     }
 }
 
+/* A score that underflows from below is -0, a maximum never is. */
+static void no_maximum_is_minus_zero(void)
+{
+    float q[8], key[8], zeros[8] = {0}, result[2 + 8];
+    for (int32_t i = 0; i < 8; i++) {
+        q[i] = 1e-30f;
+        key[i] = -1e-30f;
+    }
+    for (int32_t n = 0; n < n_kerns; n++) {
+        const struct span span = {
+            .kv = MOE__KV_F32, .d_head = 8, .n_tokens = 1, .n_q = 1, .end = 3};
+        struct store k, v;
+        store_open(&k, MOE__KV_F32, 8, 1);
+        store_open(&v, MOE__KV_F32, 8, 1);
+        for (int32_t pos = 0; pos < 3; pos++) {
+            store_put(&k, pos, key);
+            store_put(&v, pos, zeros);
+        }
+        struct moe__attn job = span_job(&span, q, &k, &v, result);
+        kerns[n].attend[MOE__KV_F32](&job);
+        CHECK(moe__f32_to_bits(result[0]) == 0, "%s", kerns[n].name);
+        CHECK(result[1] == 3, "%s: %g", kerns[n].name, (double)result[1]);
+        store_close(&v);
+        store_close(&k);
+    }
+}
+
 static void merging_overlays_equal_scalar(void)
 {
     struct dice dice = {6};
@@ -519,6 +546,7 @@ static const struct test tests[] = {
     {"invisible_positions_take_no_part", invisible_positions_take_no_part},
     {"infinite_scores_are_weights_of_zero",
      infinite_scores_are_weights_of_zero},
+    {"no_maximum_is_minus_zero", no_maximum_is_minus_zero},
     {"merging_overlays_equal_scalar", merging_overlays_equal_scalar},
     {"a_single_span_is_divided_by_its_sum",
      a_single_span_is_divided_by_its_sum},

@@ -1,23 +1,33 @@
 /* avx2_attn.c: scalar_attn.c in eight lanes, AVX2.
  *
- * A row is one query head of one token.  The rows of a job share their keys and
- * values, so they go through a tile of 64 positions together, up to 64 of them:
+ * A row is one query head of one token.  All rows of a job share their keys and
+ * values, so up to 64 of them go through a tile of 64 positions together, in
+ * groups of up to four.  Of three rows:
  *
- *     scores    q . k: 3 rows x 4 keys in 12 registers of 8 lanes along d, 7
- *               loads for 12 fma; then 12 trees
- *     weights   exp(score - max), row by row, 8 positions at once
- *     values    acc += p v: 3 rows x 32 dimensions in 12 registers, the
- *               positions one by one, 7 loads for 12 fma
+ *     scores   q . k                      values   acc += p v
+ *              key 0   1   2   3                   d .. d + 31, 4 registers
+ *     row 0    sum sum sum sum            row 0    sum sum sum sum
+ *     row 1    sum sum sum sum            row 1    sum sum sum sum
+ *     row 2    sum sum sum sum            row 2    sum sum sum sum
  *
- *                     positions of the tile ->
- *     row 0 (token 0)  . . x x x x x x .      Rows see different parts.  Scores
- *     row 1 (token 0)  . . x x x x x x .      are computed from the first x of
- *     row 2 (token 1)  . . . x x x x x x      three rows to the last; values
- * are added together where all have an x, the edges one by one.
+ *     for each 8 of d: load 3 q, 4 k;     for each position: load 3 p, 4 v;
+ *     12 fma; at the end 12 trees         12 fma
  *
- * Many rows have the stored numbers turned into floats once, in pieces that fit
- * the cache beside the rest; few rows convert as they load.  Head sizes that
- * are no multiple of 8 are left to the scalar code. */
+ * Between them scores become weights, 8 positions at once.  Rows of different
+ * tokens see different parts of a tile:
+ *
+ *                  positions ->
+ *     token 0      . . x x x x x x .      Scores are computed from the first x
+ *     token 0      . . x x x x x x .      of a group to its last, the dots
+ *     token 1      . . . x x x x x x      become -infinity; in such a group
+ *                                         values are added row by row.
+ *
+ * One token reads everything once and would wait for the memory.  So scores ask
+ * for the values of their positions, and values for the keys of the next tile.
+ *
+ * Stored numbers become floats as they are loaded; q8_0, where that takes long,
+ * is converted once for many rows.  Head sizes that are no multiple of 8, or
+ * above STAGE, are left to the scalar code. */
 #include "kern/fill.h"
 
 #if MOE__HAS_AVX2
@@ -27,16 +37,23 @@ MOE__TARGET_BEGIN("avx2,fma,f16c")
 
 #define MAX_ROWS 64 /* whose scores take 18 KiB of the stack */
 #define MAX_GROUP 4
-#define KEYS 4 /* that are multiplied at once */
+#define MAX_SUMS 12 /* registers; with operands at most 16 */
+/* Keys are taken up to 8 at once: some of the last ones are past the end. */
 #define P_STRIDE (MOE__TILE + 8)
-#define PIECE 32 /* dimensions of the values that are added at once */
-/* Converted keys or values, 16 KiB: half of the first cache. */
+/* Converted keys or values: 16 KiB, half of the first cache, hold 64 dimensions
+ * of all values of a tile. */
 #define STAGE 4096
-/* From here on converting once is worth writing and reading it again. */
-#define STAGE_FROM 6
+#define PIECE (STAGE / MOE__TILE)
+#define CACHE_LINE 64
 
 /* Eight elements of a stored row, from element i on, a multiple of 8. */
 typedef __m256 kv_load8_fn(const uint8_t *row, ptrdiff_t i);
+
+struct kv_form {
+    kv_load8_fn *load;
+    int32_t block_bytes; /* of 32 elements */
+    int32_t stage_from;  /* rows that pay for converting once; 0: never */
+};
 
 MOE__INLINE __m256 kv_load8_f32(const uint8_t *row, ptrdiff_t i)
 {
@@ -59,6 +76,10 @@ MOE__INLINE __m256 kv_load8_q8_0(const uint8_t *row, ptrdiff_t i)
                          _mm256_cvtepi32_ps(q));
 }
 
+static const struct kv_form kv_form_f32 = {kv_load8_f32, 128, 0};
+static const struct kv_form kv_form_f16 = {kv_load8_f16, 64, 0};
+static const struct kv_form kv_form_q8_0 = {kv_load8_q8_0, 34, 6};
+
 /* A part of a tile's keys or values, as stored or as floats: positions
  * [begin, end) and dimensions [d, d_end). */
 struct kv_part {
@@ -71,42 +92,43 @@ struct kv_part {
     int32_t base; /* the dimension that rows begin with */
 };
 
-MOE__INLINE const uint8_t *kv_row_at(const struct kv_part *part, int32_t pos)
-{
-    return part->data + (size_t)(pos - part->begin) * part->row_bytes;
-}
-
 /* Some rows of a job over one tile, of which each sees something. */
 struct tile_rows {
     const struct moe__attn *job;
     const uint8_t *k; /* [MOE__TILE, d_head] of the KV type */
     const uint8_t *v;
+    const uint8_t *next_k; /* of the next tile */
     size_t row_bytes;
-    int32_t first; /* row of the job: token * n_q + head */
+    ptrdiff_t octet_bytes; /* of 8 dimensions of a row, or a little less */
+    int32_t first;         /* row of the job: token * n_q + head */
     int32_t n;
-    bool is_staged; /* keys and values are converted once for all rows, which
-                       see different parts; else all see the same */
     int32_t begin[MAX_ROWS]; /* visible positions in the tile; ascending */
     int32_t end[MAX_ROWS];
     const float *q[MAX_ROWS];
-    float base[MAX_ROWS];                   /* that is subtracted from scores */
-    alignas(32) float correction[MAX_ROWS]; /* of what was added before */
-    /* Scores, then weights.  Keys are taken KEYS at a time: some of the last
-     * ones are past the end. */
-    alignas(32) float p[MAX_ROWS][P_STRIDE];
+    float base[MAX_ROWS];                    /* that scores are lowered by */
+    alignas(32) float correction[MAX_ROWS];  /* of what was added before */
+    alignas(32) float p[MAX_ROWS][P_STRIDE]; /* scores, then weights */
     alignas(32) float stage[STAGE];
 };
+
+MOE__INLINE bool is_staged(const struct tile_rows *tile,
+                           const struct kv_form *form)
+{
+    return form->stage_from != 0 && tile->n >= form->stage_from;
+}
 
 /* Turns a part into floats. */
 MOE__INLINE void stage_part(float *stage, struct kv_part *part,
                             kv_load8_fn *load)
 {
     const int32_t n = part->d_end - part->d;
+    const uint8_t *row = part->data;
     float *x = stage;
-    for (int32_t pos = part->begin; pos < part->end; pos++, x += n) {
-        const uint8_t *row = kv_row_at(part, pos);
+    for (int32_t pos = part->begin; pos < part->end; pos++) {
         for (int32_t i = 0; i < n; i += 8)
             _mm256_store_ps(x + i, load(row, part->d + i));
+        row += part->row_bytes;
+        x += n;
     }
     part->data = (const uint8_t *)stage;
     part->row_bytes = (size_t)n * sizeof *stage;
@@ -119,92 +141,134 @@ MOE__INLINE int32_t group_size(int32_t n_left)
     return n_left == MAX_GROUP ? MAX_GROUP : moe__min_i32(n_left, 3);
 }
 
+/* Keys, or registers of a value, that n rows meet at once: 8 sums hide the
+ * latency of fma, 12 are faster still. */
+MOE__INLINE int32_t group_width(int32_t n)
+{
+    return n == 1 ? 8 : n == MAX_GROUP ? 2 : 4;
+}
+
 /* ---------------------------------------------------------------- scores */
 
-/* moe__tree_sum of four registers.  Each step adds the halves of two registers
- * a and b at once, as  a0 b1 + a1 b0  with one blend and one shuffle: which of
- * the terms comes first does not matter. */
-MOE__INLINE __m128 fold_scores(const __m256 v[KEYS])
+/* a0 b1 + a1 b0 for the halves 0 | 1 of a and b: two registers are folded with
+ * one blend and one shuffle; which of the terms comes first does not matter. */
+MOE__INLINE __m256 fold_halves(__m256 a, __m256 b)
 {
-    __m256d fold[2]; /* keys 0 | 2, keys 1 | 3 */
-    AVX2_UNROLL
-    for (int32_t i = 0; i < 2; i++)
-        fold[i] = _mm256_castps_pd(
-            _mm256_add_ps(_mm256_blend_ps(v[i], v[i + 2], 0xf0),
-                          _mm256_permute2f128_ps(v[i], v[i + 2], 0x21)));
-    __m256 two = /* lanes of each key: 0 0 1 1 | 2 2 3 3 */
-        _mm256_add_ps(
-            _mm256_castpd_ps(_mm256_blend_pd(fold[0], fold[1], 0xa)),
-            _mm256_castpd_ps(_mm256_shuffle_pd(fold[0], fold[1], 0x5)));
+    return _mm256_add_ps(_mm256_blend_ps(a, b, 0xf0),
+                         _mm256_permute2f128_ps(a, b, 0x21));
+}
+
+/* The same for the halves of both lanes. */
+MOE__INLINE __m256 fold_quarters(__m256 a, __m256 b)
+{
+    __m256d x = _mm256_castps_pd(a), y = _mm256_castps_pd(b);
+    return _mm256_add_ps(_mm256_castpd_ps(_mm256_blend_pd(x, y, 0xa)),
+                         _mm256_castpd_ps(_mm256_shuffle_pd(x, y, 0x5)));
+}
+
+/* moe__tree_sum of eight registers. */
+MOE__INLINE __m256 fold_eight(const __m256 v[8])
+{
+    __m256 low =
+        fold_quarters(fold_halves(v[0], v[4]), fold_halves(v[1], v[5]));
+    __m256 high =
+        fold_quarters(fold_halves(v[2], v[6]), fold_halves(v[3], v[7]));
+    return _mm256_add_ps(_mm256_shuffle_ps(low, high, 0x88),
+                         _mm256_shuffle_ps(low, high, 0xdd));
+}
+
+/* moe__tree_sum of four. */
+MOE__INLINE __m128 fold_four(const __m256 v[4])
+{
+    __m256 two =
+        fold_quarters(fold_halves(v[0], v[2]), fold_halves(v[1], v[3]));
     __m128 low = _mm256_castps256_ps128(two);
     __m128 high = _mm256_extractf128_ps(two, 1);
     return _mm_add_ps(_mm_shuffle_ps(low, high, 0x88),
                       _mm_shuffle_ps(low, high, 0xdd));
 }
 
-/* Scores of the keys from `key` on, of which n_left are there, for n rows from
- * i on: at most 12 sums.  Behind the end the last key is taken again: nothing
- * else is known to be there. */
-MOE__INLINE void score_keys(struct tile_rows *tile, int32_t i, int32_t n,
-                            const uint8_t *key, size_t row_bytes,
-                            int32_t n_left, float *p, kv_load8_fn *load)
+/* Four sums of rows of `width`, from sum r on, to their places in p. */
+MOE__INLINE void store_scores(float *p, int32_t r, int32_t width, __m128 s)
 {
-    const int32_t n_keys = n == MAX_GROUP ? KEYS / 2 : KEYS;
-    const ptrdiff_t d_head = tile->job->d_head;
-    const uint8_t *k[KEYS] = {key};
-    __m256 sum[12], q[MAX_GROUP];
+    float *to = p + r / width * P_STRIDE + r % width;
+    if (width > 2) {
+        _mm_storeu_ps(to, s);
+    } else {
+        _mm_storel_pi((__m64 *)(void *)to, s);
+        _mm_storeh_pi((__m64 *)(void *)(to + P_STRIDE), s);
+    }
+}
+
+/* p [n, P_STRIDE] = scores of the first keys of a part for n rows from i on.
+ * Behind its end the last key is taken again: nothing else is known to be
+ * there. */
+MOE__INLINE void score_keys(const struct tile_rows *tile, int32_t i, int32_t n,
+                            const struct kv_part *keys, float *p,
+                            kv_load8_fn *load)
+{
+    const int32_t width = group_width(n);
+    const ptrdiff_t d_head = keys->d_end;
+    const uint8_t *key[8] = {keys->data};
+    __m256 sum[MAX_SUMS], q[MAX_GROUP];
     AVX2_UNROLL
-    for (int32_t r = 1; r < n_keys; r++)
-        k[r] = k[r - 1] + (r < n_left ? row_bytes : 0);
+    for (int32_t r = 1; r < width; r++)
+        key[r] =
+            key[r - 1] + (keys->begin + r < keys->end ? keys->row_bytes : 0);
     AVX2_UNROLL
-    for (int32_t r = 0; r < n * n_keys; r++)
+    for (int32_t r = 0; r < n * width; r++)
         sum[r] = _mm256_setzero_ps();
     for (ptrdiff_t d = 0; d < d_head; d += 8) {
         AVX2_UNROLL
         for (int32_t j = 0; j < n; j++)
             q[j] = _mm256_loadu_ps(tile->q[i + j] + d);
         AVX2_UNROLL
-        for (int32_t r = 0; r < n_keys; r++) {
-            __m256 x = load(k[r], d);
+        for (int32_t r = 0; r < width; r++) {
+            __m256 k = load(key[r], d);
             AVX2_UNROLL
             for (int32_t j = 0; j < n; j++)
-                sum[j * n_keys + r] =
-                    _mm256_fmadd_ps(q[j], x, sum[j * n_keys + r]);
+                sum[j * width + r] =
+                    _mm256_fmadd_ps(q[j], k, sum[j * width + r]);
         }
     }
-    AVX2_UNROLL
-    for (int32_t j = 0; j < n; j += KEYS / n_keys) {
-        __m128 s = fold_scores(sum + j * n_keys);
-        if (n_keys == KEYS) {
-            _mm_storeu_ps(p + j * P_STRIDE, s);
-        } else {
-            _mm_storel_pi((__m64 *)(void *)(p + j * P_STRIDE), s);
-            _mm_storeh_pi((__m64 *)(void *)(p + (j + 1) * P_STRIDE), s);
-        }
-    }
+    __m256 s = fold_eight(sum);
+    store_scores(p, 0, width, _mm256_castps256_ps128(s));
+    store_scores(p, 4, width, _mm256_extractf128_ps(s, 1));
+    if (n * width > 8)
+        store_scores(p, 8, width, fold_four(sum + 8));
 }
 
+/* The values of n positions from pos on are needed soon. */
+MOE__INLINE void ask_for_values(const struct tile_rows *tile, int32_t pos,
+                                int32_t n)
+{
+    const uint8_t *v = tile->v + (size_t)pos * tile->row_bytes;
+    for (size_t i = 0; i < (size_t)n * tile->row_bytes; i += CACHE_LINE)
+        _mm_prefetch((const char *)v + i, _MM_HINT_T0);
+}
+
+/* What n rows from i on see of some keys. */
 MOE__INLINE void score_group(struct tile_rows *tile, const struct kv_part *keys,
                              int32_t i, int32_t n, kv_load8_fn *load)
 {
-    const int32_t n_keys = n == MAX_GROUP ? KEYS / 2 : KEYS;
-    const int32_t begin = moe__max_i32(tile->begin[i], keys->begin);
-    const int32_t end = moe__min_i32(tile->end[i + n - 1], keys->end);
-    const size_t row_bytes = keys->row_bytes;
-    const uint8_t *key = kv_row_at(keys, begin);
-    float *p = tile->p[i] + begin;
-    for (int32_t n_left = end - begin; n_left > 0; n_left -= n_keys) {
-        score_keys(tile, i, n, key, row_bytes, n_left, p, load);
-        key += (size_t)n_keys * row_bytes;
-        p += n_keys;
+    const int32_t width = group_width(n);
+    struct kv_part left = *keys;
+    left.begin = moe__max_i32(left.begin, tile->begin[i]);
+    left.end = moe__min_i32(left.end, tile->end[i + n - 1]);
+    left.data += (size_t)(left.begin - keys->begin) * left.row_bytes;
+    for (; left.begin < left.end; left.begin += width) {
+        if (i == 0 && tile->job->n_tokens == 1)
+            ask_for_values(tile, left.begin, width);
+        score_keys(tile, i, n, &left, tile->p[i] + left.begin, load);
+        left.data += (size_t)width * left.row_bytes;
     }
 }
 
 MOE__INLINE void score_part(struct tile_rows *tile, const struct kv_part *keys,
                             kv_load8_fn *load)
 {
-    for (int32_t i = 0; i < tile->n;) {
-        int32_t n = group_size(tile->n - i);
+    for (int32_t i = 0, n; i < tile->n; i += n) {
+        n = group_size(tile->n - i);
         if (n == 4)
             score_group(tile, keys, i, 4, load);
         else if (n == 3)
@@ -213,20 +277,18 @@ MOE__INLINE void score_part(struct tile_rows *tile, const struct kv_part *keys,
             score_group(tile, keys, i, 2, load);
         else
             score_group(tile, keys, i, 1, load);
-        i += n;
     }
 }
 
-static void score_staged(struct tile_rows *tile, const struct kv_part *keys)
+static void score_floats(struct tile_rows *tile, const struct kv_part *keys)
 {
     score_part(tile, keys, kv_load8_f32);
 }
 
-MOE__INLINE void score_tile(struct tile_rows *tile, kv_load8_fn *load)
+MOE__INLINE void score_tile(struct tile_rows *tile, const struct kv_form *form)
 {
     const int32_t d_head = tile->job->d_head, end = tile->end[tile->n - 1];
-    const int32_t step =
-        tile->is_staged ? STAGE / d_head / KEYS * KEYS : MOE__TILE;
+    const int32_t step = is_staged(tile, form) ? STAGE / d_head : MOE__TILE;
     for (int32_t pos = tile->begin[0]; pos < end; pos += step) {
         struct kv_part keys = {
             .data = tile->k + (size_t)pos * tile->row_bytes,
@@ -235,12 +297,12 @@ MOE__INLINE void score_tile(struct tile_rows *tile, kv_load8_fn *load)
             .end = moe__min_i32(pos + step, end),
             .d_end = d_head,
         };
-        if (tile->is_staged) {
-            stage_part(tile->stage, &keys, load);
-            score_staged(tile, &keys);
-        } else {
-            score_part(tile, &keys, load);
-        }
+        if (is_staged(tile, form))
+            stage_part(tile->stage, &keys, form->load);
+        if (is_staged(tile, form) || form->load == kv_load8_f32)
+            score_floats(tile, &keys);
+        else
+            score_part(tile, &keys, form->load);
     }
 }
 
@@ -277,9 +339,9 @@ MOE__INLINE __m256 visible_scores(const struct tile_rows *tile, int32_t i,
                             _mm256_castsi256_ps(visible));
 }
 
-/* Final scores of row i and their maximum: what to subtract from them, and how
- * far the maximum has risen. */
-static void find_base(struct tile_rows *tile, int32_t i)
+/* Final scores of row i and their maximum: what to subtract from them, and what
+ * the correction is the exponential of. */
+MOE__INLINE void find_base(struct tile_rows *tile, int32_t i)
 {
     float *max = tile->job->max + tile->first + i, old_max = *max;
     __m256 top = _mm256_set1_ps(old_max);
@@ -294,7 +356,7 @@ static void find_base(struct tile_rows *tile, int32_t i)
 }
 
 /* Scores of row i to weights exp(score - base), and their sum. */
-static void weigh_scores(struct tile_rows *tile, int32_t i)
+MOE__INLINE void weigh_scores(struct tile_rows *tile, int32_t i)
 {
     float *sum = tile->job->sum + tile->first + i;
     const __m256 base = _mm256_set1_ps(tile->base[i]);
@@ -308,20 +370,20 @@ static void weigh_scores(struct tile_rows *tile, int32_t i)
     *sum = fmaf(*sum, tile->correction[i], avx2_tree_sum(lanes));
 }
 
-/* acc = acc * correction; mostly it is 1. */
-static void correct_acc(const struct tile_rows *tile, int32_t i)
+/* acc = acc * correction; mostly that is 1. */
+MOE__INLINE void correct_acc(const struct tile_rows *tile, int32_t i)
 {
-    const int32_t d_head = tile->job->d_head;
-    float *acc = tile->job->acc + (size_t)(tile->first + i) * (size_t)d_head;
+    const ptrdiff_t d_head = tile->job->d_head;
+    const __m256 correction = _mm256_set1_ps(tile->correction[i]);
+    float *acc = tile->job->acc + (tile->first + i) * d_head;
     if (tile->correction[i] == 1)
         return;
-    for (int32_t d = 0; d < d_head; d += 8)
+    for (ptrdiff_t d = 0; d < d_head; d += 8)
         _mm256_storeu_ps(acc + d,
-                         _mm256_mul_ps(_mm256_loadu_ps(acc + d),
-                                       _mm256_set1_ps(tile->correction[i])));
+                         _mm256_mul_ps(_mm256_loadu_ps(acc + d), correction));
 }
 
-/* Step by step for all rows, so that they overlap. */
+/* Each step for all rows, so that they overlap. */
 static void weigh_tile(struct tile_rows *tile)
 {
     for (int32_t i = 0; i < tile->n; i++)
@@ -338,96 +400,67 @@ static void weigh_tile(struct tile_rows *tile)
 
 /* ---------------------------------------------------------------- values */
 
-/* Rows from `first` on over positions [begin, end), from dimension d on. */
-struct value_rows {
-    int32_t first;
-    int32_t begin;
-    int32_t end;
-    int32_t d;
-};
-
-/* acc += p v for n rows and 8 n_v dimensions. */
+/* acc += p v for n rows from i on, which see the same, and 8 n_v dimensions of
+ * the part.  Meanwhile as many of the next tile's keys are asked for. */
 MOE__INLINE void add_values_at(const struct tile_rows *tile,
-                               const struct kv_part *values,
-                               struct value_rows at, int32_t n, int32_t n_v,
-                               kv_load8_fn *load)
+                               const struct kv_part *values, int32_t i,
+                               int32_t n, int32_t n_v, kv_load8_fn *load)
 {
-    const ptrdiff_t d_head = tile->job->d_head, from = at.d - values->base;
-    const size_t row_bytes = values->row_bytes;
-    const uint8_t *row = kv_row_at(values, at.begin);
-    const float *weight = tile->p[at.first] + at.begin;
-    const float *weight_end = tile->p[at.first] + at.end;
-    float *acc = tile->job->acc + (tile->first + at.first) * d_head + at.d;
-    __m256 sum[MAX_GROUP][4], p[MAX_GROUP];
+    const ptrdiff_t d_head = tile->job->d_head, d = values->d;
+    const ptrdiff_t row_bytes = (ptrdiff_t)values->row_bytes;
+    const ptrdiff_t pace = n_v * tile->octet_bytes;
+    const uint8_t *row =
+        values->data + (tile->begin[i] - values->begin) * row_bytes;
+    const char *ahead =
+        (const char *)tile->next_k + d / 8 * tile->octet_bytes * MOE__TILE;
+    const float *weight = tile->p[i] + tile->begin[i];
+    const float *weight_end = tile->p[i] + tile->end[i];
+    float *acc = tile->job->acc + (tile->first + i) * d_head + d;
+    __m256 sum[MAX_SUMS], p[MAX_GROUP];
     AVX2_UNROLL
     for (int32_t r = 0; r < n; r++) {
         AVX2_UNROLL
         for (int32_t j = 0; j < n_v; j++)
-            sum[r][j] = _mm256_loadu_ps(acc + r * d_head + 8 * j);
+            sum[r * n_v + j] = _mm256_loadu_ps(acc + r * d_head + 8 * j);
     }
-    for (; weight < weight_end; weight++, row += row_bytes) {
+    for (; weight < weight_end; weight++, row += row_bytes, ahead += pace) {
+        _mm_prefetch(ahead, _MM_HINT_T0);
+        if (n_v == 8)
+            _mm_prefetch(ahead + CACHE_LINE, _MM_HINT_T0);
         AVX2_UNROLL
         for (int32_t r = 0; r < n; r++)
             p[r] = _mm256_broadcast_ss(weight + r * P_STRIDE);
         AVX2_UNROLL
         for (int32_t j = 0; j < n_v; j++) {
-            __m256 v = load(row, from + 8 * j);
+            __m256 v = load(row, d - values->base + 8 * j);
             AVX2_UNROLL
             for (int32_t r = 0; r < n; r++)
-                sum[r][j] = _mm256_fmadd_ps(p[r], v, sum[r][j]);
+                sum[r * n_v + j] = _mm256_fmadd_ps(p[r], v, sum[r * n_v + j]);
         }
     }
     AVX2_UNROLL
     for (int32_t r = 0; r < n; r++) {
         AVX2_UNROLL
         for (int32_t j = 0; j < n_v; j++)
-            _mm256_storeu_ps(acc + r * d_head + 8 * j, sum[r][j]);
+            _mm256_storeu_ps(acc + r * d_head + 8 * j, sum[r * n_v + j]);
     }
 }
 
-/* All dimensions of a part for n rows, a constant: at most 12 sums. */
-MOE__INLINE void add_rows(const struct tile_rows *tile,
-                          const struct kv_part *values, struct value_rows at,
-                          int32_t n, kv_load8_fn *load)
-{
-    const int32_t n_v = n == MAX_GROUP ? 2 : 4;
-    for (; at.d + 8 * n_v <= values->d_end; at.d += 8 * n_v)
-        add_values_at(tile, values, at, n, n_v, load);
-    for (; at.d < values->d_end; at.d += 8)
-        add_values_at(tile, values, at, n, 1, load);
-}
-
-static void add_row(const struct tile_rows *tile, const struct kv_part *values,
-                    int32_t i, int32_t begin, int32_t end)
-{
-    const struct value_rows at = {i, begin, end, values->d};
-    if (begin < end)
-        add_rows(tile, values, at, 1, kv_load8_f32);
-}
-
-/* n rows from i on.  The positions that all of them see lie in [begin, end),
- * which may be empty; what a row sees before and behind that is its own. */
+/* All dimensions of a part for n rows, a constant. */
 MOE__INLINE void add_group(const struct tile_rows *tile,
                            const struct kv_part *values, int32_t i, int32_t n,
                            kv_load8_fn *load)
 {
-    const int32_t *row_begin = tile->begin + i, *row_end = tile->end + i;
-    const int32_t begin = row_begin[n - 1];
-    const int32_t end = moe__max_i32(row_end[0], begin);
-    const struct value_rows at = {i, begin, end, values->d};
-    if (tile->is_staged && row_begin[0] < begin)
-        for (int32_t r = 0; r < n; r++)
-            add_row(tile, values, i + r, row_begin[r],
-                    moe__min_i32(row_end[r], begin));
-    add_rows(tile, values, at, n, load);
-    if (tile->is_staged && row_end[n - 1] > end)
-        for (int32_t r = 0; r < n; r++)
-            add_row(tile, values, i + r, end, row_end[r]);
+    const int32_t n_v = group_width(n);
+    struct kv_part left = *values;
+    for (; left.d + 8 * n_v <= left.d_end; left.d += 8 * n_v)
+        add_values_at(tile, &left, i, n, n_v, load);
+    for (; left.d < left.d_end; left.d += 8)
+        add_values_at(tile, &left, i, n, 1, load);
 }
 
-/* Whether all n rows from i on see the same positions. */
-MOE__INLINE bool sees_the_same(const struct tile_rows *tile, int32_t i,
-                               int32_t n)
+MOE__INLINE bool see_the_same(const struct tile_rows *tile, int32_t i,
+                              int32_t n)
 {
     return tile->begin[i] == tile->begin[i + n - 1] &&
            tile->end[i] == tile->end[i + n - 1];
@@ -438,8 +471,7 @@ MOE__INLINE void add_part(const struct tile_rows *tile,
 {
     for (int32_t i = 0, n; i < tile->n; i += n) {
         n = group_size(tile->n - i);
-        if (!tile->is_staged && !sees_the_same(tile, i, n))
-            n = 1;
+        n = see_the_same(tile, i, n) ? n : 1;
         if (n == 4)
             add_group(tile, values, i, 4, load);
         else if (n == 3)
@@ -451,13 +483,13 @@ MOE__INLINE void add_part(const struct tile_rows *tile,
     }
 }
 
-static void add_staged(const struct tile_rows *tile,
+static void add_floats(const struct tile_rows *tile,
                        const struct kv_part *values)
 {
     add_part(tile, values, kv_load8_f32);
 }
 
-MOE__INLINE void add_values(struct tile_rows *tile, kv_load8_fn *load)
+MOE__INLINE void add_values(struct tile_rows *tile, const struct kv_form *form)
 {
     const int32_t d_head = tile->job->d_head;
     for (int32_t d = 0; d < d_head; d += PIECE) {
@@ -469,62 +501,64 @@ MOE__INLINE void add_values(struct tile_rows *tile, kv_load8_fn *load)
             .d = d,
             .d_end = moe__min_i32(d + PIECE, d_head),
         };
-        if (tile->is_staged) {
-            stage_part(tile->stage, &values, load);
-            add_staged(tile, &values);
-        } else {
-            add_part(tile, &values, load);
-        }
+        if (is_staged(tile, form))
+            stage_part(tile->stage, &values, form->load);
+        if (is_staged(tile, form) || form->load == kv_load8_f32)
+            add_floats(tile, &values);
+        else
+            add_part(tile, &values, form->load);
     }
 }
 
 /* ------------------------------------------------------------------ spans */
 
-/* Up to MAX_ROWS rows from `first` to end - 1 of the job over the tile that
- * starts at position `start` of the span. */
+/* Rows of the job from `first` on, over the tile that begins at `start` of the
+ * span. */
 MOE__INLINE void attend_rows(struct tile_rows *tile, int32_t start,
-                             int32_t first, int32_t end, kv_load8_fn *load)
+                             int32_t first, int32_t n,
+                             const struct kv_form *form)
 {
     const struct moe__attn *job = tile->job;
     tile->first = first;
-    tile->n = moe__min_i32(end - first, MAX_ROWS);
-    tile->is_staged = tile->n >= STAGE_FROM;
-    for (int32_t i = 0; i < tile->n; i++) {
+    tile->n = n;
+    for (int32_t i = 0; i < n; i++) {
         const int32_t token = (first + i) / job->n_q;
         const int32_t head = (first + i) % job->n_q;
-        const int32_t behind = moe__min_i32(job->end + token, MOE__SPAN);
         tile->q[i] =
-            job->q + token * job->q_stride + (size_t)head * (size_t)job->d_head;
+            job->q + token * job->q_stride + (ptrdiff_t)head * job->d_head;
         tile->begin[i] =
             moe__max_i32(job->begin + token * job->begin_step - start, 0);
-        tile->end[i] = moe__min_i32(behind - start, MOE__TILE);
+        tile->end[i] = moe__min_i32(job->end + token - start, MOE__TILE);
     }
-    score_tile(tile, load);
+    score_tile(tile, form);
     weigh_tile(tile);
-    add_values(tile, load);
+    add_values(tile, form);
 }
 
-/* The tokens [begin, end) are those that see some of a tile. */
-MOE__INLINE void attend_tiles(const struct moe__attn *job, size_t row_bytes,
-                              kv_load8_fn *load)
+/* All tiles, each for the tokens [begin, end) that see some of it. */
+MOE__INLINE void attend_tiles(const struct moe__attn *job,
+                              const struct kv_form *form)
 {
-    struct tile_rows tile;
+    struct tile_rows tile; /* too large to be cleared */
     const int32_t n = job->n_tokens;
     const int32_t last = moe__min_i32(job->end + n - 1, MOE__SPAN);
     tile.job = job;
-    tile.row_bytes = row_bytes;
+    tile.row_bytes = (size_t)job->d_head * (size_t)form->block_bytes / 32;
+    tile.octet_bytes = form->block_bytes / 4;
     for (int32_t t = moe__max_i32(job->begin, 0) / MOE__TILE;
          t * MOE__TILE < last; t++) {
         const int32_t start = t * MOE__TILE;
         const int32_t begin = moe__max_i32(start + 1 - job->end, 0);
-        const int32_t end =
-            job->begin_step == 0
-                ? n
-                : moe__min_i32(start + MOE__TILE - job->begin, n);
+        int32_t end = n;
+        if (job->begin_step > 0)
+            end = moe__min_i32(end, start + MOE__TILE - job->begin);
         tile.k = job->k[t];
         tile.v = job->v[t];
-        for (int32_t i = begin * job->n_q; i < end * job->n_q; i += MAX_ROWS)
-            attend_rows(&tile, start, i, end * job->n_q, load);
+        tile.next_k = start + MOE__TILE < last ? job->k[t + 1] : tile.k;
+        const int32_t behind = end * job->n_q;
+        for (int32_t i = begin * job->n_q; i < behind; i += MAX_ROWS)
+            attend_rows(&tile, start, i, moe__min_i32(behind - i, MAX_ROWS),
+                        form);
     }
 }
 
@@ -549,31 +583,30 @@ static void end_span(const struct moe__attn *job)
 }
 
 MOE__INLINE void avx2_attend(const struct moe__attn *job, enum moe__kv type,
-                             size_t row_bytes, kv_load8_fn *load)
+                             const struct kv_form *form)
 {
-    if (job->d_head % 8 != 0 || job->d_head > STAGE / KEYS) {
+    if (job->d_head % 8 != 0 || job->d_head > STAGE) {
         moe__scalar_attend(job, type);
         return;
     }
     start_span(job);
-    attend_tiles(job, row_bytes, load);
+    attend_tiles(job, form);
     end_span(job);
 }
 
 static void avx2_attend_f32(const struct moe__attn *job)
 {
-    avx2_attend(job, MOE__KV_F32, 4 * (size_t)job->d_head, kv_load8_f32);
+    avx2_attend(job, MOE__KV_F32, &kv_form_f32);
 }
 
 static void avx2_attend_f16(const struct moe__attn *job)
 {
-    avx2_attend(job, MOE__KV_F16, 2 * (size_t)job->d_head, kv_load8_f16);
+    avx2_attend(job, MOE__KV_F16, &kv_form_f16);
 }
 
 static void avx2_attend_q8_0(const struct moe__attn *job)
 {
-    avx2_attend(job, MOE__KV_Q8_0, 34 * (size_t)(job->d_head / 32),
-                kv_load8_q8_0);
+    avx2_attend(job, MOE__KV_Q8_0, &kv_form_q8_0);
 }
 
 static void avx2_attend_merge(float *y, const float *max, const float *sum,

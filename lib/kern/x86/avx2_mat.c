@@ -27,8 +27,8 @@ MOE__INLINE __m256 load8_bf16(const uint8_t *p)
 
 /* The last n < 8 products of a row: the other lanes keep their sums, whose zero
  * may be negative. */
-MOE__INLINE __m256 add_part(__m256 sum, const uint8_t *w, __m256 x, int32_t n,
-                            int32_t elem_bytes, load8_fn *load)
+MOE__INLINE __m256 add_row_end(__m256 sum, const uint8_t *w, __m256 x,
+                               int32_t n, int32_t elem_bytes, load8_fn *load)
 {
     uint8_t part[32] = {0};
     memcpy(part, w, (size_t)(n * elem_bytes));
@@ -59,8 +59,8 @@ MOE__INLINE __m128 multiply_floats(const struct avx2_group *group,
         __m256 x = _mm256_maskload_ps(group->x + k, avx2_first(n));
         AVX2_UNROLL
         for (int32_t r = 0; r < AVX2_ROWS; r++)
-            sum[r] = add_part(sum[r], group->row[r] + k * elem_bytes, x, n,
-                              elem_bytes, load);
+            sum[r] = add_row_end(sum[r], group->row[r] + k * elem_bytes, x, n,
+                                 elem_bytes, load);
     }
     return avx2_tree_sum4(sum);
 }

@@ -562,8 +562,6 @@ PANEL_CODES(iq2_xs, MOE__IQ2_XS, 74)
 PANEL_CODES(iq2_s, MOE__IQ2_S, 82)
 PANEL_CODES(iq3_xxs, MOE__IQ3_XXS, 98)
 PANEL_CODES(iq3_s, MOE__IQ3_S, 110)
-PANEL_CODES(tq1_0, MOE__TQ1_0, 54)
-PANEL_CODES(tq2_0, MOE__TQ2_0, 66)
 
 MOE__TARGET_END
 
@@ -574,21 +572,19 @@ void moe__avx2_fill_panel256(struct moe__kern *kern)
         int16_t from;
         moe__matmul_fn *panel;
     } panels[] = {
-        {MOE__Q2_K, 4, avx2_panel_q2_k},
-        {MOE__Q3_K, 4, avx2_panel_q3_k},
-        {MOE__Q4_K, 4, avx2_panel_q4_k},
+        {MOE__Q2_K, 6, avx2_panel_q2_k},
+        {MOE__Q3_K, 6, avx2_panel_q3_k},
+        {MOE__Q4_K, 6, avx2_panel_q4_k},
         {MOE__Q5_K, 4, avx2_panel_q5_k},
-        {MOE__Q6_K, 4, avx2_panel_q6_k},
-        {MOE__IQ4_XS, 4, avx2_panel_iq4_xs},
-        {MOE__IQ1_S, 4, avx2_panel_iq1_s},
-        {MOE__IQ1_M, 4, avx2_panel_iq1_m},
-        {MOE__IQ2_XXS, 4, avx2_panel_iq2_xxs},
-        {MOE__IQ2_XS, 4, avx2_panel_iq2_xs},
-        {MOE__IQ2_S, 4, avx2_panel_iq2_s},
-        {MOE__IQ3_XXS, 4, avx2_panel_iq3_xxs},
-        {MOE__IQ3_S, 4, avx2_panel_iq3_s},
-        {MOE__TQ1_0, 4, avx2_panel_tq1_0},
-        {MOE__TQ2_0, 4, avx2_panel_tq2_0},
+        {MOE__Q6_K, 6, avx2_panel_q6_k},
+        {MOE__IQ4_XS, 8, avx2_panel_iq4_xs},
+        {MOE__IQ1_S, 96, avx2_panel_iq1_s},
+        {MOE__IQ1_M, 96, avx2_panel_iq1_m},
+        {MOE__IQ2_XXS, 96, avx2_panel_iq2_xxs},
+        {MOE__IQ2_XS, 96, avx2_panel_iq2_xs},
+        {MOE__IQ2_S, 96, avx2_panel_iq2_s},
+        {MOE__IQ3_XXS, 96, avx2_panel_iq3_xxs},
+        {MOE__IQ3_S, 96, avx2_panel_iq3_s},
     };
     for (size_t i = 0; i < MOE__COUNT(panels); i++) {
         kern->panel[panels[i].type] = panels[i].panel;

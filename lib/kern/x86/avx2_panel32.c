@@ -337,9 +337,9 @@ void moe__avx2_fill_panel32(struct moe__kern *kern)
         int16_t from;
         moe__matmul_fn *panel;
     } panels[] = {
-        {MOE__Q4_0, 4, avx2_panel_q4_0},   {MOE__Q4_1, 4, avx2_panel_q4_1},
+        {MOE__Q4_0, 6, avx2_panel_q4_0},   {MOE__Q4_1, 6, avx2_panel_q4_1},
         {MOE__Q5_0, 4, avx2_panel_q5_0},   {MOE__Q5_1, 4, avx2_panel_q5_1},
-        {MOE__Q8_0, 4, avx2_panel_q8_0},   {MOE__IQ4_NL, 4, avx2_panel_iq4_nl},
+        {MOE__Q8_0, 16, avx2_panel_q8_0},  {MOE__IQ4_NL, 8, avx2_panel_iq4_nl},
         {MOE__MXFP4, 4, avx2_panel_mxfp4},
     };
     for (size_t i = 0; i < MOE__COUNT(panels); i++) {

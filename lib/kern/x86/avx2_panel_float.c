@@ -232,9 +232,9 @@ void moe__avx2_fill_panel_float(struct moe__kern *kern)
     kern->panel[MOE__F32] = avx2_panel_f32;
     kern->panel[MOE__F16] = avx2_panel_f16;
     kern->panel[MOE__BF16] = avx2_panel_bf16;
-    kern->panel_from[MOE__F32] = 6;
-    kern->panel_from[MOE__F16] = 6;
-    kern->panel_from[MOE__BF16] = 6;
+    kern->panel_from[MOE__F32] = 16;
+    kern->panel_from[MOE__F16] = 24;
+    kern->panel_from[MOE__BF16] = 24;
 }
 
 #endif
