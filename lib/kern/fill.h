@@ -26,6 +26,7 @@ moe__kern_fill_fn moe__avx2_fill_attn;
 moe__kern_fill_fn moe__avx2_fill_panel256;
 moe__kern_fill_fn moe__avx2_fill_panel32;
 moe__kern_fill_fn moe__avx2_fill_panel_float;
+moe__kern_fill_fn moe__avx512_fill_panel;
 #else
 #define MOE__HAS_AVX2 0
 #endif

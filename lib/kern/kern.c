@@ -2,7 +2,12 @@
 #include "kern/fill.h"
 #include "os/system.h"
 
-#define MAX_FILLS 9
+#define MAX_FILLS 10
+#define AVX2_FILLS                                                       \
+    moe__avx2_fill_mat, moe__avx2_fill_mat32, moe__avx2_fill_mat256,     \
+        moe__avx2_fill_mat_iq, moe__avx2_fill_misc, moe__avx2_fill_attn, \
+        moe__avx2_fill_panel32, moe__avx2_fill_panel256,                 \
+        moe__avx2_fill_panel_float
 
 /* ORDER moe_backend_at: from slow to fast. */
 static const struct backend {
@@ -22,10 +27,12 @@ static const struct backend {
      "avx2",
      MOE__CPU_AVX2,
      "the processor or the system lacks AVX2, FMA or F16C",
-     {moe__avx2_fill_mat, moe__avx2_fill_mat32, moe__avx2_fill_mat256,
-      moe__avx2_fill_mat_iq, moe__avx2_fill_misc, moe__avx2_fill_attn,
-      moe__avx2_fill_panel32, moe__avx2_fill_panel256,
-      moe__avx2_fill_panel_float}},
+     {AVX2_FILLS}},
+    {MOE_BACKEND_AVX512,
+     "avx512",
+     MOE__CPU_AVX2 | MOE__CPU_AVX512,
+     "the processor or the system lacks AVX-512 F, BW, DQ, VL or VNNI",
+     {AVX2_FILLS, moe__avx512_fill_panel}},
 #endif
 #if MOE__HAS_NEON
     {MOE_BACKEND_NEON,

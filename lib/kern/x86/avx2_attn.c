@@ -49,7 +49,7 @@ MOE__TARGET_BEGIN("avx2,fma,f16c")
 /* Eight elements of a stored row, from element i on, a multiple of 8. */
 typedef __m256 kv_load8_fn(const uint8_t *row, ptrdiff_t i);
 
-struct kv_form {
+struct avx2_kv {
     kv_load8_fn *load;
     int32_t block_bytes; /* of 32 elements */
     int32_t stage_from;  /* rows that pay for converting once; 0: never */
@@ -76,9 +76,9 @@ MOE__INLINE __m256 kv_load8_q8_0(const uint8_t *row, ptrdiff_t i)
                          _mm256_cvtepi32_ps(q));
 }
 
-static const struct kv_form kv_form_f32 = {kv_load8_f32, 128, 0};
-static const struct kv_form kv_form_f16 = {kv_load8_f16, 64, 0};
-static const struct kv_form kv_form_q8_0 = {kv_load8_q8_0, 34, 6};
+static const struct avx2_kv avx2_kv_f32 = {kv_load8_f32, 128, 0};
+static const struct avx2_kv avx2_kv_f16 = {kv_load8_f16, 64, 0};
+static const struct avx2_kv avx2_kv_q8_0 = {kv_load8_q8_0, 34, 6};
 
 /* A part of a tile's keys or values, as stored or as floats: positions
  * [begin, end) and dimensions [d, d_end). */
@@ -112,7 +112,7 @@ struct tile_rows {
 };
 
 MOE__INLINE bool is_staged(const struct tile_rows *tile,
-                           const struct kv_form *form)
+                           const struct avx2_kv *form)
 {
     return form->stage_from != 0 && tile->n >= form->stage_from;
 }
@@ -285,7 +285,7 @@ static void score_floats(struct tile_rows *tile, const struct kv_part *keys)
     score_part(tile, keys, kv_load8_f32);
 }
 
-MOE__INLINE void score_tile(struct tile_rows *tile, const struct kv_form *form)
+MOE__INLINE void score_tile(struct tile_rows *tile, const struct avx2_kv *form)
 {
     const int32_t d_head = tile->job->d_head, end = tile->end[tile->n - 1];
     const int32_t step = is_staged(tile, form) ? STAGE / d_head : MOE__TILE;
@@ -489,7 +489,7 @@ static void add_floats(const struct tile_rows *tile,
     add_part(tile, values, kv_load8_f32);
 }
 
-MOE__INLINE void add_values(struct tile_rows *tile, const struct kv_form *form)
+MOE__INLINE void add_values(struct tile_rows *tile, const struct avx2_kv *form)
 {
     const int32_t d_head = tile->job->d_head;
     for (int32_t d = 0; d < d_head; d += PIECE) {
@@ -516,7 +516,7 @@ MOE__INLINE void add_values(struct tile_rows *tile, const struct kv_form *form)
  * span. */
 MOE__INLINE void attend_rows(struct tile_rows *tile, int32_t start,
                              int32_t first, int32_t n,
-                             const struct kv_form *form)
+                             const struct avx2_kv *form)
 {
     const struct moe__attn *job = tile->job;
     tile->first = first;
@@ -537,7 +537,7 @@ MOE__INLINE void attend_rows(struct tile_rows *tile, int32_t start,
 
 /* All tiles, each for the tokens [begin, end) that see some of it. */
 MOE__INLINE void attend_tiles(const struct moe__attn *job,
-                              const struct kv_form *form)
+                              const struct avx2_kv *form)
 {
     struct tile_rows tile; /* too large to be cleared */
     const int32_t n = job->n_tokens;
@@ -583,7 +583,7 @@ static void end_span(const struct moe__attn *job)
 }
 
 MOE__INLINE void avx2_attend(const struct moe__attn *job, enum moe__kv type,
-                             const struct kv_form *form)
+                             const struct avx2_kv *form)
 {
     if (job->d_head % 8 != 0 || job->d_head > STAGE) {
         moe__scalar_attend(job, type);
@@ -596,17 +596,17 @@ MOE__INLINE void avx2_attend(const struct moe__attn *job, enum moe__kv type,
 
 static void avx2_attend_f32(const struct moe__attn *job)
 {
-    avx2_attend(job, MOE__KV_F32, &kv_form_f32);
+    avx2_attend(job, MOE__KV_F32, &avx2_kv_f32);
 }
 
 static void avx2_attend_f16(const struct moe__attn *job)
 {
-    avx2_attend(job, MOE__KV_F16, &kv_form_f16);
+    avx2_attend(job, MOE__KV_F16, &avx2_kv_f16);
 }
 
 static void avx2_attend_q8_0(const struct moe__attn *job)
 {
-    avx2_attend(job, MOE__KV_Q8_0, &kv_form_q8_0);
+    avx2_attend(job, MOE__KV_Q8_0, &avx2_kv_q8_0);
 }
 
 static void avx2_attend_merge(float *y, const float *max, const float *sum,

@@ -24,7 +24,7 @@ MOE__TARGET_BEGIN("avx2,fma,f16c")
 
 struct panel_scratch {
     struct avx2_panel panel;
-    float acc[GROUP_PANELS][MOE__MATMUL_TOKENS + PANEL_TILE][PANEL_ROWS];
+    float acc[GROUP_PANELS][MOE__MATMUL_TOKENS + PANEL_TOKENS][PANEL_ROWS];
 };
 static_assert(sizeof(struct panel_scratch) <= MOE__MATMUL_SCRATCH,
               "panel and sums fit");
@@ -105,19 +105,19 @@ static void multiply_panel(const struct panel_part *part,
     const struct avx2_panel_type *type = part->type;
     const int32_t n = part->job->n_tokens;
     const int32_t n_blocks = part->n_cols / type->block_elems;
-    const int32_t n_tiles = moe__ceil_div(n, PANEL_TILE);
+    const int32_t n_tiles = moe__ceil_div(n, type->n_tokens);
     const int32_t n_lines =
         ahead->n_rows * (int32_t)((ahead->line_bytes + 63) / 64);
     const int32_t share = moe__ceil_div(n_lines, n_tiles);
-    for (int32_t t = 0; t < n; t += PANEL_TILE) {
+    for (int32_t t = 0; t < n; t += type->n_tokens) {
         struct avx2_tokens tokens;
-        for (int32_t i = 0; i < PANEL_TILE; i++) {
+        for (int32_t i = 0; i < type->n_tokens; i++) {
             set_token(&tokens, i, part, moe__min_i32(t + i, n - 1));
             tokens.acc[i] = part->scratch->acc[part->index][t + i];
         }
         fetch_ahead(ahead, share);
         type->tile(&part->scratch->panel, &tokens, n_blocks,
-                   n - t <= 2 ? 2 : PANEL_TILE);
+                   moe__min_i32(n - t, type->n_tokens));
     }
 }
 
@@ -174,8 +174,8 @@ static struct panel_ahead find_ahead(const struct panel_part *part,
 static void panel_multiply_group(struct panel_part *part, int32_t first)
 {
     const struct moe__matmul *job = part->job;
-    const size_t acc_bytes =
-        (size_t)(job->n_tokens + PANEL_TILE) * sizeof part->scratch->acc[0][0];
+    const size_t acc_bytes = (size_t)(job->n_tokens + PANEL_TOKENS) *
+                             sizeof part->scratch->acc[0][0];
     for (int32_t i = 0; i < GROUP_PANELS; i++)
         memset(part->scratch->acc[i], 0, acc_bytes);
     for (part->k = 0; part->k < job->w->n_cols; part->k += PANEL_COLS) {

@@ -33,7 +33,8 @@
 
 #define PANEL_ROWS 16
 #define PANEL_COLS 1024
-#define PANEL_TILE 4 /* tokens of a tile */
+#define PANEL_TILE 4   /* tokens of a tile here */
+#define PANEL_TOKENS 8 /* of any tile */
 
 struct avx2_panel {
     alignas(64) uint8_t q[PANEL_COLS / 4][64];
@@ -49,17 +50,18 @@ struct avx2_panel {
 /* The activations of the tokens of a tile at a panel's first column, and their
  * sums [PANEL_ROWS], which are added to. */
 struct avx2_tokens {
-    const int8_t *q[PANEL_TILE];
-    const float *scale[PANEL_TILE];
-    const int16_t *sum[PANEL_TILE];
-    float *acc[PANEL_TILE];
+    const int8_t *q[PANEL_TOKENS];
+    const float *scale[PANEL_TOKENS];
+    const int16_t *sum[PANEL_TOKENS];
+    float *acc[PANEL_TOKENS];
 };
 
 /* Unpacks block `at / block_bytes` of 8 rows of a type into rows 8 half .. of
  * the panel, as the panel's block b. */
 typedef void avx2_unpack_fn(struct avx2_panel *panel, int32_t b, int32_t half,
                             const uint8_t *const row[8], size_t at);
-/* Adds the products of n_blocks blocks for n_tokens tokens, 2 or 4. */
+/* Adds the products of n_blocks blocks for n_tokens tokens or a few more: the
+ * others of the tile are there, too. */
 typedef void avx2_tile_fn(const struct avx2_panel *panel,
                           const struct avx2_tokens *tokens, int32_t n_blocks,
                           int32_t n_tokens);
@@ -67,10 +69,17 @@ typedef void avx2_tile_fn(const struct avx2_panel *panel,
 struct avx2_panel_type {
     int32_t block_elems;
     int32_t block_bytes;
-    int32_t n_rows; /* of a panel: 16, or 8 if codes are split */
+    int32_t n_rows;   /* of a panel: 16, or 8 if codes are split */
+    int32_t n_tokens; /* of a tile */
     avx2_unpack_fn *unpack;
     avx2_tile_fn *tile;
 };
+
+/* Types whose codes fit in 7 bits, for other tiles of 16 rows. */
+avx2_unpack_fn moe__avx2_unpack_q2_k, moe__avx2_unpack_q3_k,
+    moe__avx2_unpack_q4_k, moe__avx2_unpack_q5_k, moe__avx2_unpack_q6_k,
+    moe__avx2_unpack_q4_0, moe__avx2_unpack_q4_1, moe__avx2_unpack_q5_0,
+    moe__avx2_unpack_q5_1, moe__avx2_unpack_mxfp4;
 
 /* All panels and tiles of a product. */
 void moe__avx2_panel_matmul(const struct moe__matmul *job,
@@ -190,6 +199,20 @@ MOE__INLINE void panel_put_iq4(struct avx2_panel *panel, int32_t unit,
         _mm_setr_epi8(1, 8, 13, 15, 15, 13, 10, 6, 1, 13, 9, 6, 5, 5, 9, 1));
     panel_put_split(panel, unit, _mm256_shuffle_epi8(high, nibbles),
                     _mm256_shuffle_epi8(low, nibbles));
+}
+
+/* Scale g of 8 of IQ4_XS, 6 bits less 32, as int16 in the lower halves: two
+ * bits beside d in the first word of a block, nibbles in the second. */
+MOE__INLINE __m256i panel_iq4_xs_scale(const __m256i w[4], int32_t g)
+{
+    __m256i nibble =
+        _mm256_and_si256(_mm256_srli_epi32(w[1], 4 * g), _mm256_set1_epi32(15));
+    __m256i top = _mm256_and_si256(_mm256_srli_epi32(w[0], 16 + 2 * g),
+                                   _mm256_set1_epi32(3));
+    __m256i s =
+        _mm256_sub_epi32(_mm256_or_si256(nibble, _mm256_slli_epi32(top, 4)),
+                         _mm256_set1_epi32(32));
+    return _mm256_and_si256(s, _mm256_set1_epi32(0xffff));
 }
 
 MOE__TARGET_END

@@ -222,7 +222,7 @@ MOE__INLINE void tile256(const struct avx2_panel *panel,
                             int32_t n_blocks, int32_t n_tokens) \
     {                                                           \
         const struct form256 form = {__VA_ARGS__};              \
-        if (n_tokens == PANEL_TILE)                             \
+        if (n_tokens > 2)                                       \
             tile256(panel, tokens, n_blocks, form, PANEL_TILE); \
         else                                                    \
             tile256(panel, tokens, n_blocks, form, 2);          \
@@ -327,15 +327,15 @@ MOE__INLINE void put_codes45(struct avx2_panel *panel, int32_t b, int32_t half,
     }
 }
 
-static void unpack_q4_k(struct avx2_panel *panel, int32_t b, int32_t half,
-                        const uint8_t *const row[8], size_t at)
+void moe__avx2_unpack_q4_k(struct avx2_panel *panel, int32_t b, int32_t half,
+                           const uint8_t *const row[8], size_t at)
 {
     put_scales6(panel, b, half, row, at);
     put_codes45(panel, b, half, row, at, false);
 }
 
-static void unpack_q5_k(struct avx2_panel *panel, int32_t b, int32_t half,
-                        const uint8_t *const row[8], size_t at)
+void moe__avx2_unpack_q5_k(struct avx2_panel *panel, int32_t b, int32_t half,
+                           const uint8_t *const row[8], size_t at)
 {
     put_scales6(panel, b, half, row, at);
     put_codes45(panel, b, half, row, at, true);
@@ -367,8 +367,8 @@ MOE__INLINE void put_codes23(struct avx2_panel *panel, int32_t b, int32_t half,
 }
 
 /* Scales in the low nibbles of 16 bytes, minimums in the high ones. */
-static void unpack_q2_k(struct avx2_panel *panel, int32_t b, int32_t half,
-                        const uint8_t *const row[8], size_t at)
+void moe__avx2_unpack_q2_k(struct avx2_panel *panel, int32_t b, int32_t half,
+                           const uint8_t *const row[8], size_t at)
 {
     __m256i w[4];
     avx2_load_words(w, row, at);
@@ -404,8 +404,8 @@ MOE__INLINE void put_signed_scales(struct avx2_panel *panel, int32_t b,
 }
 
 /* Scales of 6 bits less 32: nibbles of 8 bytes, then pairs of top bits. */
-static void unpack_q3_k(struct avx2_panel *panel, int32_t b, int32_t half,
-                        const uint8_t *const row[8], size_t at)
+void moe__avx2_unpack_q3_k(struct avx2_panel *panel, int32_t b, int32_t half,
+                           const uint8_t *const row[8], size_t at)
 {
     __m256i w[4], low[3], scales[4];
     avx2_load_words(w, row, at + 94);
@@ -424,8 +424,8 @@ static void unpack_q3_k(struct avx2_panel *panel, int32_t b, int32_t half,
 }
 
 /* Nibbles of 64 bytes and pairs of bits of 32 make 128 columns. */
-static void unpack_q6_k(struct avx2_panel *panel, int32_t b, int32_t half,
-                        const uint8_t *const row[8], size_t at)
+void moe__avx2_unpack_q6_k(struct avx2_panel *panel, int32_t b, int32_t half,
+                           const uint8_t *const row[8], size_t at)
 {
     __m256i a[4], c[4], top[4];
     for (int32_t n = 0; n < 4; n++) {
@@ -458,24 +458,15 @@ MOE__INLINE void put_split_scale(struct avx2_panel *panel, int32_t group,
     put_scale(panel, group, 1, scales);
 }
 
-/* d, and 8 scales of 6 bits less 32: nibbles of a word, two bits of a half. */
 static void unpack_iq4_xs(struct avx2_panel *panel, int32_t b, int32_t half,
                           const uint8_t *const row[8], size_t at)
 {
-    const __m256i low_half = _mm256_set1_epi32(0xffff);
     __m256i w[4], pair[8];
     (void)half;
     avx2_load_words(w, row, at);
     panel_put_d(panel, b, 0, avx2_low_halves(w[0]));
     for (int32_t g = 0; g < 8; g++) {
-        __m256i nibble = _mm256_and_si256(_mm256_srli_epi32(w[1], 4 * g),
-                                          _mm256_set1_epi32(15));
-        __m256i top = _mm256_and_si256(_mm256_srli_epi32(w[0], 16 + 2 * g),
-                                       _mm256_set1_epi32(3));
-        __m256i s =
-            _mm256_sub_epi32(_mm256_or_si256(nibble, _mm256_slli_epi32(top, 4)),
-                             _mm256_set1_epi32(32));
-        s = _mm256_and_si256(s, low_half);
+        __m256i s = panel_iq4_xs_scale(w, g);
         put_split_scale(panel, 8 * b + g,
                         _mm256_or_si256(s, _mm256_slli_epi32(s, 16)));
         pair[g] = s;
@@ -531,18 +522,19 @@ static void unpack_codes(struct avx2_panel *panel, int32_t b,
 
 /* ------------------------------------------------------------------- types */
 
-#define PANEL256(name, ...)                                            \
-    static void avx2_panel_##name(const struct moe__matmul *job)       \
-    {                                                                  \
-        static const struct avx2_panel_type type = {256, __VA_ARGS__}; \
-        moe__avx2_panel_matmul(job, &type);                            \
+#define PANEL256(name, bytes, rows, ...)                                      \
+    static void avx2_panel_##name(const struct moe__matmul *job)              \
+    {                                                                         \
+        static const struct avx2_panel_type type = {256, bytes, rows,         \
+                                                    PANEL_TILE, __VA_ARGS__}; \
+        moe__avx2_panel_matmul(job, &type);                                   \
     }
 
-PANEL256(q2_k, 84, 16, unpack_q2_k, tile_q2_k)
-PANEL256(q3_k, 110, 16, unpack_q3_k, tile_q3_k)
-PANEL256(q4_k, 144, 16, unpack_q4_k, tile_q4_k)
-PANEL256(q5_k, 176, 16, unpack_q5_k, tile_q5_k)
-PANEL256(q6_k, 210, 16, unpack_q6_k, tile_q6_k)
+PANEL256(q2_k, 84, 16, moe__avx2_unpack_q2_k, tile_q2_k)
+PANEL256(q3_k, 110, 16, moe__avx2_unpack_q3_k, tile_q3_k)
+PANEL256(q4_k, 144, 16, moe__avx2_unpack_q4_k, tile_q4_k)
+PANEL256(q5_k, 176, 16, moe__avx2_unpack_q5_k, tile_q5_k)
+PANEL256(q6_k, 210, 16, moe__avx2_unpack_q6_k, tile_q6_k)
 PANEL256(iq4_xs, 136, 8, unpack_iq4_xs, tile_split_32)
 
 #define PANEL_CODES(name, number, bytes)                                 \

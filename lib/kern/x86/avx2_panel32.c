@@ -155,7 +155,7 @@ MOE__INLINE void tile32(const struct avx2_panel *panel,
                             int32_t n_blocks, int32_t n_tokens) \
     {                                                           \
         const struct form32 form = {__VA_ARGS__};               \
-        if (n_tokens == PANEL_TILE)                             \
+        if (n_tokens > 2)                                       \
             tile32(panel, tokens, n_blocks, form, PANEL_TILE);  \
         else                                                    \
             tile32(panel, tokens, n_blocks, form, 2);           \
@@ -198,8 +198,8 @@ MOE__INLINE __m256i fifth_bits(__m256i words, int32_t i)
     return panel_and(_mm256_cmpeq_epi8(bits, bit), 16);
 }
 
-static void unpack_q4_0(struct avx2_panel *panel, int32_t b, int32_t half,
-                        const uint8_t *const row[8], size_t at)
+void moe__avx2_unpack_q4_0(struct avx2_panel *panel, int32_t b, int32_t half,
+                           const uint8_t *const row[8], size_t at)
 {
     __m256i w[4];
     panel_put_d(panel, b, half, avx2_low_halves(first_words(row, at)));
@@ -218,8 +218,8 @@ MOE__INLINE void put_d_and_m(struct avx2_panel *panel, int32_t b, int32_t half,
                    _mm256_xor_ps(avx2_high_halves(words), sign));
 }
 
-static void unpack_q4_1(struct avx2_panel *panel, int32_t b, int32_t half,
-                        const uint8_t *const row[8], size_t at)
+void moe__avx2_unpack_q4_1(struct avx2_panel *panel, int32_t b, int32_t half,
+                           const uint8_t *const row[8], size_t at)
 {
     __m256i w[4];
     put_d_and_m(panel, b, half, first_words(row, at));
@@ -241,8 +241,8 @@ MOE__INLINE void put_codes5(struct avx2_panel *panel, int32_t b, int32_t half,
             _mm256_or_si256(nibbles_of_unit(w, i), fifth_bits(fifths, i)));
 }
 
-static void unpack_q5_0(struct avx2_panel *panel, int32_t b, int32_t half,
-                        const uint8_t *const row[8], size_t at)
+void moe__avx2_unpack_q5_0(struct avx2_panel *panel, int32_t b, int32_t half,
+                           const uint8_t *const row[8], size_t at)
 {
     __m256i w[4]; /* d and half of the fifth bits, their rest */
     avx2_load_words(w, row, at);
@@ -252,8 +252,8 @@ static void unpack_q5_0(struct avx2_panel *panel, int32_t b, int32_t half,
                                _mm256_slli_epi32(w[1], 16)));
 }
 
-static void unpack_q5_1(struct avx2_panel *panel, int32_t b, int32_t half,
-                        const uint8_t *const row[8], size_t at)
+void moe__avx2_unpack_q5_1(struct avx2_panel *panel, int32_t b, int32_t half,
+                           const uint8_t *const row[8], size_t at)
 {
     __m256i w[4];
     avx2_load_words(w, row, at);
@@ -262,8 +262,8 @@ static void unpack_q5_1(struct avx2_panel *panel, int32_t b, int32_t half,
 }
 
 /* Doubled values of quant/iq_tables.h plus 12, by index; d = 2^(e - 128). */
-static void unpack_mxfp4(struct avx2_panel *panel, int32_t b, int32_t half,
-                         const uint8_t *const row[8], size_t at)
+void moe__avx2_unpack_mxfp4(struct avx2_panel *panel, int32_t b, int32_t half,
+                            const uint8_t *const row[8], size_t at)
 {
     const __m256i values = _mm256_broadcastsi128_si256(_mm_setr_epi8(
         12, 13, 14, 15, 16, 18, 20, 24, 12, 11, 10, 9, 8, 6, 4, 0));
@@ -313,20 +313,21 @@ static void unpack_iq4_nl(struct avx2_panel *panel, int32_t b, int32_t half,
 
 /* ------------------------------------------------------------------- types */
 
-#define PANEL32(name, ...)                                            \
-    static void avx2_panel_##name(const struct moe__matmul *job)      \
-    {                                                                 \
-        static const struct avx2_panel_type type = {32, __VA_ARGS__}; \
-        moe__avx2_panel_matmul(job, &type);                           \
+#define PANEL32(name, bytes, rows, ...)                                       \
+    static void avx2_panel_##name(const struct moe__matmul *job)              \
+    {                                                                         \
+        static const struct avx2_panel_type type = {32, bytes, rows,          \
+                                                    PANEL_TILE, __VA_ARGS__}; \
+        moe__avx2_panel_matmul(job, &type);                                   \
     }
 
-PANEL32(q4_0, 18, 16, unpack_q4_0, tile_q4_0)
-PANEL32(q4_1, 20, 16, unpack_q4_1, tile_q4_1)
-PANEL32(q5_0, 22, 16, unpack_q5_0, tile_q5_0)
-PANEL32(q5_1, 24, 16, unpack_q5_1, tile_q5_1)
+PANEL32(q4_0, 18, 16, moe__avx2_unpack_q4_0, tile_q4_0)
+PANEL32(q4_1, 20, 16, moe__avx2_unpack_q4_1, tile_q4_1)
+PANEL32(q5_0, 22, 16, moe__avx2_unpack_q5_0, tile_q5_0)
+PANEL32(q5_1, 24, 16, moe__avx2_unpack_q5_1, tile_q5_1)
 PANEL32(q8_0, 34, 8, unpack_q8_0, tile_split)
 PANEL32(iq4_nl, 18, 8, unpack_iq4_nl, tile_split)
-PANEL32(mxfp4, 17, 16, unpack_mxfp4, tile_mxfp4)
+PANEL32(mxfp4, 17, 16, moe__avx2_unpack_mxfp4, tile_mxfp4)
 
 MOE__TARGET_END
 

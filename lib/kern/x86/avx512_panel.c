@@ -1,0 +1,430 @@
+/* avx512_panel.c: tiles of sums over panels, AVX-512 VNNI.
+ *
+ * Panels and their frame are those of avx2_panel.h, so that one unpacking
+ * serves both.  A unit of a panel, 16 rows by 4 columns, is one register here;
+ * vpdpbusd adds the four products of each row to an int32 and broadcasts the
+ * activations itself:
+ *
+ *                       8 tokens
+ *              +--+--+--+--+--+--+--+--+     8 sums of a group of columns that
+ *     16 rows  |  |  |  |  |  |  |  |  |     share a scale, 8 of a block, 8 of
+ *              +--+--+--+--+--+--+--+--+     the row, 1 of codes: 25 of 32
+ *                                            registers, and nothing waits in
+ *     8 vpdpbusd for 512 products            memory
+ *
+ * The sum of a group starts at -offset times the sum of its activations, which
+ * takes the offset out of codes q + offset, and ends multiplied by its scale.
+ *
+ * Nothing can overflow: vpdpbusd, vpdpwssd, vpmulld and vpaddd count modulo
+ * 2^32 and the result is below 2^29 (docs/numerics.md).  So codes may have all
+ * 8 bits, none are split, and where a code times its scale has 8 bits, too, the
+ * panel holds that and the whole block is one group (fold_scales). */
+#include "kern/fill.h"
+
+#if MOE__HAS_AVX2
+#include "kern/x86/avx2_panel.h"
+
+/* The compiler does not know this number, so that it makes no pointers of its
+ * own for each of its uses: there are too many. */
+#define VNNI_HIDE(k) __asm__("" : "+r"(k))
+
+MOE__TARGET_BEGIN("avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")
+
+/* What a tile must know of a type. */
+struct vnni_form {
+    int32_t block;    /* columns: 32 or 256 */
+    int32_t group;    /* columns of a scale: 16, 32, or the block if it is 1 */
+    int32_t min_by;   /* columns of a minimum: 16, 32; 0: none, an offset */
+    int32_t n_tokens; /* 2, 4, 6 or 8 */
+};
+
+/* A tile's operands, and sums of its activations, ready to be broadcast. */
+struct vnni_tile {
+    const struct avx2_panel *panel;
+    const struct avx2_tokens *tokens;
+    /* -offset times the sum of each group; for blocks of 32 with a minimum the
+     * sum itself. */
+    int32_t of_group[PANEL_TOKENS][PANEL_COLS / 16];
+    /* For blocks of 256 with a minimum of each 32 columns: their sums. */
+    int16_t of_32[PANEL_TOKENS][PANEL_COLS / 32];
+};
+
+/* -------------------------------------------------------------------- tile */
+
+/* From 16 sums, of columns 256 b and up; behind the row's end is padding. */
+MOE__INLINE void vnni_set_sums(struct vnni_tile *tile, int32_t t, int32_t b,
+                               int32_t factor, struct vnni_form form)
+{
+    const __m256i of_16 = avx2_load_bytes(tile->tokens->sum[t] + 16 * b);
+    const __m256i of_32 = _mm256_madd_epi16(of_16, _mm256_set1_epi16(1));
+    const __m512i wide = _mm512_cvtepi16_epi32(of_16);
+    int32_t *to = tile->of_group[t] + 256 / form.group * b;
+    if (form.min_by == 32 && form.block == 256)
+        _mm_storeu_si128((__m128i *)(void *)(tile->of_32[t] + 8 * b),
+                         _mm256_cvtepi32_epi16(of_32));
+    else if (form.group == 16)
+        _mm512_storeu_si512(
+            to, _mm512_mullo_epi32(wide, _mm512_set1_epi32(factor)));
+    else if (form.group == 32)
+        avx2_store_bytes(to,
+                         _mm256_mullo_epi32(of_32, _mm256_set1_epi32(factor)));
+    else if (form.min_by == 0)
+        *to = factor * _mm512_reduce_add_epi32(wide);
+}
+
+/* sum[token] += products of n_units units from column k on. */
+MOE__INLINE void vnni_add_units(__m512i sum[PANEL_TOKENS],
+                                const struct vnni_tile *tile, ptrdiff_t k,
+                                int32_t n_units, struct vnni_form form)
+{
+    VNNI_HIDE(k);
+    AVX2_UNROLL
+    for (int32_t u = 0; u < n_units; u++) {
+        const __m512i codes = _mm512_load_si512(tile->panel->q[k / 4 + u]);
+        AVX2_UNROLL
+        for (int32_t t = 0; t < form.n_tokens; t++) {
+            const void *a = tile->tokens->q[t] + k + 4 * u;
+            sum[t] = _mm512_dpbusd_epi32(
+                sum[t], codes, _mm512_set1_epi32((int32_t)moe__load_u32(a)));
+        }
+    }
+}
+
+/* sum[token] of group g without any product. */
+MOE__INLINE void vnni_start_group(__m512i sum[PANEL_TOKENS],
+                                  const struct vnni_tile *tile, int32_t g,
+                                  struct vnni_form form)
+{
+    AVX2_UNROLL
+    for (int32_t t = 0; t < form.n_tokens; t++)
+        sum[t] = form.min_by != 0 ? _mm512_setzero_si512()
+                                  : _mm512_set1_epi32(tile->of_group[t][g]);
+}
+
+/* isum[token] = sum over groups of scale times sum of products. */
+MOE__INLINE void vnni_sum_codes(__m512i isum[PANEL_TOKENS],
+                                const struct vnni_tile *tile, int32_t b,
+                                struct vnni_form form)
+{
+    const int32_t n_groups = form.block / form.group;
+    if (n_groups == 1) {
+        vnni_start_group(isum, tile, b, form);
+        for (int32_t k = 0; k < form.block; k += 32)
+            vnni_add_units(isum, tile, form.block * b + k, 8, form);
+        return;
+    }
+    AVX2_UNROLL
+    for (int32_t t = 0; t < form.n_tokens; t++)
+        isum[t] = _mm512_setzero_si512();
+    for (int32_t g = n_groups * b; g < n_groups * (b + 1); g++) {
+        __m512i sum[PANEL_TOKENS];
+        vnni_start_group(sum, tile, g, form);
+        vnni_add_units(sum, tile, form.group * g, form.group / 4, form);
+        /* The panel has it twice, as int16. */
+        const __m512i scale =
+            _mm512_srai_epi32(_mm512_load_si512(tile->panel->scale[g]), 16);
+        AVX2_UNROLL
+        for (int32_t t = 0; t < form.n_tokens; t++)
+            isum[t] =
+                _mm512_add_epi32(isum[t], _mm512_mullo_epi32(sum[t], scale));
+    }
+}
+
+/* msum[token] = sum over groups of minimum times sum of activations, two groups
+ * at a time; a block of 32 has its only minimum in dmin. */
+MOE__INLINE void vnni_sum_mins(__m512i msum[PANEL_TOKENS],
+                               const struct vnni_tile *tile, int32_t b,
+                               struct vnni_form form)
+{
+    const int32_t n_pairs = form.block / form.min_by / 2;
+    AVX2_UNROLL
+    for (int32_t t = 0; t < form.n_tokens; t++)
+        msum[t] = n_pairs == 0 ? _mm512_set1_epi32(tile->of_group[t][b])
+                               : _mm512_setzero_si512();
+    AVX2_UNROLL
+    for (int32_t p = n_pairs * b; p < n_pairs * (b + 1); p++) {
+        const __m512i mins = _mm512_load_si512(tile->panel->bias[p]);
+        AVX2_UNROLL
+        for (int32_t t = 0; t < form.n_tokens; t++) {
+            const int16_t *sum =
+                form.min_by == 32 ? tile->of_32[t] : tile->tokens->sum[t];
+            const void *pair = sum + 2 * p;
+            msum[t] = _mm512_dpwssd_epi32(
+                msum[t], mins, _mm512_set1_epi32((int32_t)moe__load_u32(pair)));
+        }
+    }
+}
+
+/* acc = fma(d dx, isum, acc); acc = fma(-(dmin dx), msum, acc). */
+MOE__INLINE void vnni_add_block(__m512 acc[PANEL_TOKENS],
+                                const struct vnni_tile *tile, int32_t b,
+                                struct vnni_form form)
+{
+    __m512i isum[PANEL_TOKENS], msum[PANEL_TOKENS];
+    vnni_sum_codes(isum, tile, b, form);
+    const __m512 d = _mm512_load_ps(tile->panel->d[b]);
+    AVX2_UNROLL
+    for (int32_t t = 0; t < form.n_tokens; t++) {
+        const __m512 dx = _mm512_set1_ps(tile->tokens->scale[t][b]);
+        acc[t] = _mm512_fmadd_ps(_mm512_mul_ps(d, dx),
+                                 _mm512_cvtepi32_ps(isum[t]), acc[t]);
+    }
+    if (form.min_by == 0)
+        return;
+    vnni_sum_mins(msum, tile, b, form);
+    const __m512 dmin = _mm512_load_ps(tile->panel->dmin[b]);
+    AVX2_UNROLL
+    for (int32_t t = 0; t < form.n_tokens; t++) {
+        const __m512 dx = _mm512_set1_ps(tile->tokens->scale[t][b]);
+        acc[t] = _mm512_fnmadd_ps(_mm512_mul_ps(dmin, dx),
+                                  _mm512_cvtepi32_ps(msum[t]), acc[t]);
+    }
+}
+
+MOE__INLINE void vnni_add_tile(const struct avx2_panel *panel,
+                               const struct avx2_tokens *tokens,
+                               int32_t n_blocks, int32_t offset,
+                               struct vnni_form form)
+{
+    struct vnni_tile tile;
+    __m512 acc[PANEL_TOKENS];
+    tile.panel = panel;
+    tile.tokens = tokens;
+    for (int32_t t = 0; t < form.n_tokens; t++)
+        for (int32_t b = 0; b < moe__ceil_div(n_blocks * form.block, 256); b++)
+            vnni_set_sums(&tile, t, b, form.min_by != 0 ? 1 : -offset, form);
+    AVX2_UNROLL
+    for (int32_t t = 0; t < form.n_tokens; t++)
+        acc[t] = _mm512_load_ps(tokens->acc[t]);
+    for (int32_t b = 0; b < n_blocks; b++)
+        vnni_add_block(acc, &tile, b, form);
+    AVX2_UNROLL
+    for (int32_t t = 0; t < form.n_tokens; t++)
+        _mm512_store_ps(tokens->acc[t], acc[t]);
+}
+
+#define VNNI_FORM(name, block, group, min_by)                                  \
+    static void add_##name(const struct avx2_panel *panel,                     \
+                           const struct avx2_tokens *tokens, int32_t n_blocks, \
+                           int32_t n_tokens, int32_t offset)                   \
+    {                                                                          \
+        const struct vnni_form form[4] = {{block, group, min_by, 2},           \
+                                          {block, group, min_by, 4},           \
+                                          {block, group, min_by, 6},           \
+                                          {block, group, min_by, 8}};          \
+        if (n_tokens > 6)                                                      \
+            vnni_add_tile(panel, tokens, n_blocks, offset, form[3]);           \
+        else if (n_tokens > 4)                                                 \
+            vnni_add_tile(panel, tokens, n_blocks, offset, form[2]);           \
+        else if (n_tokens > 2)                                                 \
+            vnni_add_tile(panel, tokens, n_blocks, offset, form[1]);           \
+        else                                                                   \
+            vnni_add_tile(panel, tokens, n_blocks, offset, form[0]);           \
+    }
+
+VNNI_FORM(groups_of_16, 256, 16, 0)
+VNNI_FORM(groups_of_32, 256, 32, 0)
+VNNI_FORM(groups_of_32_with_mins, 256, 32, 32)
+VNNI_FORM(blocks_of_256, 256, 256, 0)
+VNNI_FORM(blocks_of_256_with_mins, 256, 256, 16)
+VNNI_FORM(blocks_of_32, 32, 32, 0)
+VNNI_FORM(blocks_of_32_with_mins, 32, 32, 32)
+
+/* ------------------------------------------------------------------ unpack */
+
+/* Codes c of the block times their scales s: (c - zero) s + offset, which is in
+ * 0 .. 255.  Two bytes are one product of 16 bits:
+ *     (256 c1 + c0) s + 257 (offset - zero s), modulo 2^16. */
+MOE__INLINE void fold_scales(struct avx2_panel *panel, int32_t b, int32_t zero,
+                             int32_t offset)
+{
+    for (int32_t g = 16 * b; g < 16 * b + 16; g++) {
+        const __m512i s = _mm512_load_si512(panel->scale[g]);
+        const __m512i rest = _mm512_sub_epi16(
+            _mm512_set1_epi16((int16_t)(257 * offset)),
+            _mm512_mullo_epi16(s, _mm512_set1_epi16((int16_t)(257 * zero))));
+        for (int32_t u = 4 * g; u < 4 * g + 4; u++) {
+            const __m512i c = _mm512_load_si512(panel->q[u]);
+            _mm512_store_si512(
+                panel->q[u], _mm512_add_epi16(_mm512_mullo_epi16(c, s), rest));
+        }
+    }
+}
+
+/* Codes 0 .. 3 times scales 0 .. 15: at most 45. */
+static void unpack_folded_q2_k(struct avx2_panel *panel, int32_t b,
+                               int32_t half, const uint8_t *const row[8],
+                               size_t at)
+{
+    moe__avx2_unpack_q2_k(panel, b, half, row, at);
+    if (half == 1)
+        fold_scales(panel, b, 0, 0);
+}
+
+/* -4 .. 3 times -32 .. 31: -124 .. 128, plus 124. */
+static void unpack_folded_q3_k(struct avx2_panel *panel, int32_t b,
+                               int32_t half, const uint8_t *const row[8],
+                               size_t at)
+{
+    moe__avx2_unpack_q3_k(panel, b, half, row, at);
+    if (half == 1)
+        fold_scales(panel, b, 4, 124);
+}
+
+/* Values of the 4-bit types IQ4, by index, plus 128 (quant/iq_tables.h). */
+MOE__INLINE void put_iq4(struct avx2_panel *panel, int32_t unit, int32_t half,
+                         __m256i nibbles)
+{
+    const __m256i values = _mm256_broadcastsi128_si256(
+        _mm_setr_epi8(1, 24, 45, 63, 79, 93, 106, 118, -127, -115, -103, -90,
+                      -75, -59, -39, -15));
+    panel_put_codes(panel, unit, half, _mm256_shuffle_epi8(values, nibbles));
+}
+
+static void unpack_whole_iq4_xs(struct avx2_panel *panel, int32_t b,
+                                int32_t half, const uint8_t *const row[8],
+                                size_t at)
+{
+    __m256i w[4];
+    avx2_load_words(w, row, at);
+    panel_put_d(panel, b, half, avx2_low_halves(w[0]));
+    for (int32_t g = 0; g < 8; g++) {
+        const __m256i s = panel_iq4_xs_scale(w, g);
+        avx2_store_bytes(panel->scale[8 * b + g][8 * half],
+                         _mm256_or_si256(s, _mm256_slli_epi32(s, 16)));
+    }
+    for (int32_t g = 0; g < 8; g++) {
+        avx2_load_words(w, row, at + 8 + 16 * (size_t)g);
+        for (int32_t i = 0; i < 8; i++)
+            put_iq4(panel, 64 * b + 8 * g + i, half,
+                    panel_move_bits(w[i % 4], 4 * (i / 4), 0, 15));
+    }
+}
+
+static void unpack_whole_iq4_nl(struct avx2_panel *panel, int32_t b,
+                                int32_t half, const uint8_t *const row[8],
+                                size_t at)
+{
+    __m256i w[4];
+    avx2_load_words(w, row, at);
+    panel_put_d(panel, b, half, avx2_low_halves(w[0]));
+    avx2_load_words(w, row, at + 2);
+    for (int32_t i = 0; i < 8; i++)
+        put_iq4(panel, 8 * b + i, half,
+                panel_move_bits(w[i % 4], 4 * (i / 4), 0, 15));
+}
+
+/* 16 codes q of each row, as q + 128, to units from `unit` on. */
+MOE__INLINE void put_signed(struct avx2_panel *panel, int32_t unit,
+                            int32_t half, const uint8_t *const row[8],
+                            size_t at)
+{
+    __m256i w[4];
+    avx2_load_words(w, row, at);
+    for (int32_t i = 0; i < 4; i++)
+        panel_put_codes(panel, unit + i, half,
+                        _mm256_xor_si256(w[i], _mm256_set1_epi8(-128)));
+}
+
+static void unpack_whole_q8_0(struct avx2_panel *panel, int32_t b, int32_t half,
+                              const uint8_t *const row[8], size_t at)
+{
+    __m256i w[4];
+    avx2_load_words(w, row, at);
+    panel_put_d(panel, b, half, avx2_low_halves(w[0]));
+    put_signed(panel, 8 * b, half, row, at + 2);
+    put_signed(panel, 8 * b + 4, half, row, at + 18);
+}
+
+/* Any type: by the codes that define it. */
+MOE__INLINE void unpack_any(struct avx2_panel *panel, int32_t b, int32_t half,
+                            const uint8_t *const row[8], size_t at,
+                            int32_t type)
+{
+    const struct moe__type_info *info = moe__type_info(type);
+    struct moe__codes codes[8];
+    const uint8_t *q[8];
+    for (int32_t r = 0; r < 8; r++) {
+        info->expand(&codes[r], row[r] + at);
+        q[r] = (const uint8_t *)codes[r].q;
+        panel->d[b][8 * half + r] = codes[r].d;
+        for (int32_t g = 0; g < 16; g++) {
+            int16_t *scale = panel->scale[16 * b + g][8 * half + r];
+            scale[0] = scale[1] = codes[r].scale[g];
+        }
+    }
+    for (int32_t n = 0; n < 16; n++)
+        put_signed(panel, 64 * b + 4 * n, half, q, 16 * (size_t)n);
+}
+
+/* ------------------------------------------------------------------- types */
+
+#define VNNI(name, block, bytes, unpack, form, offset)                         \
+    static void vnni_tile_##name(const struct avx2_panel *panel,               \
+                                 const struct avx2_tokens *tokens,             \
+                                 int32_t n_blocks, int32_t n_tokens)           \
+    {                                                                          \
+        add_##form(panel, tokens, n_blocks, n_tokens, offset);                 \
+    }                                                                          \
+    static void vnni_panel_##name(const struct moe__matmul *job)               \
+    {                                                                          \
+        static const struct avx2_panel_type type = {                           \
+            block, bytes, PANEL_ROWS, PANEL_TOKENS, unpack, vnni_tile_##name}; \
+        moe__avx2_panel_matmul(job, &type);                                    \
+    }
+
+VNNI(q2_k, 256, 84, unpack_folded_q2_k, blocks_of_256_with_mins, 0)
+VNNI(q3_k, 256, 110, unpack_folded_q3_k, blocks_of_256, 124)
+VNNI(q4_k, 256, 144, moe__avx2_unpack_q4_k, groups_of_32_with_mins, 0)
+VNNI(q5_k, 256, 176, moe__avx2_unpack_q5_k, groups_of_32_with_mins, 0)
+VNNI(q6_k, 256, 210, moe__avx2_unpack_q6_k, groups_of_16, 32)
+VNNI(iq4_xs, 256, 136, unpack_whole_iq4_xs, groups_of_32, 128)
+VNNI(q4_0, 32, 18, moe__avx2_unpack_q4_0, blocks_of_32, 8)
+VNNI(q4_1, 32, 20, moe__avx2_unpack_q4_1, blocks_of_32_with_mins, 0)
+VNNI(q5_0, 32, 22, moe__avx2_unpack_q5_0, blocks_of_32, 16)
+VNNI(q5_1, 32, 24, moe__avx2_unpack_q5_1, blocks_of_32_with_mins, 0)
+VNNI(q8_0, 32, 34, unpack_whole_q8_0, blocks_of_32, 128)
+VNNI(iq4_nl, 32, 18, unpack_whole_iq4_nl, blocks_of_32, 128)
+VNNI(mxfp4, 32, 17, moe__avx2_unpack_mxfp4, blocks_of_32, 12)
+
+#define VNNI_ANY(name, number, bytes, form)                                    \
+    static void unpack_whole_##name(struct avx2_panel *panel, int32_t b,       \
+                                    int32_t half, const uint8_t *const row[8], \
+                                    size_t at)                                 \
+    {                                                                          \
+        unpack_any(panel, b, half, row, at, number);                           \
+    }                                                                          \
+    VNNI(name, 256, bytes, unpack_whole_##name, form, 128)
+
+VNNI_ANY(iq1_s, MOE__IQ1_S, 50, groups_of_16)
+VNNI_ANY(iq1_m, MOE__IQ1_M, 56, groups_of_16)
+VNNI_ANY(iq2_xxs, MOE__IQ2_XXS, 66, groups_of_16)
+VNNI_ANY(iq2_xs, MOE__IQ2_XS, 74, groups_of_16)
+VNNI_ANY(iq2_s, MOE__IQ2_S, 82, groups_of_16)
+VNNI_ANY(iq3_xxs, MOE__IQ3_XXS, 98, groups_of_16)
+VNNI_ANY(iq3_s, MOE__IQ3_S, 110, groups_of_16)
+
+MOE__TARGET_END
+
+void moe__avx512_fill_panel(struct moe__kern *kern)
+{
+    static const struct {
+        int32_t type;
+        moe__matmul_fn *panel;
+    } panels[] = {
+        {MOE__Q2_K, vnni_panel_q2_k},       {MOE__Q3_K, vnni_panel_q3_k},
+        {MOE__Q4_K, vnni_panel_q4_k},       {MOE__Q5_K, vnni_panel_q5_k},
+        {MOE__Q6_K, vnni_panel_q6_k},       {MOE__Q4_0, vnni_panel_q4_0},
+        {MOE__Q4_1, vnni_panel_q4_1},       {MOE__Q5_0, vnni_panel_q5_0},
+        {MOE__Q5_1, vnni_panel_q5_1},       {MOE__Q8_0, vnni_panel_q8_0},
+        {MOE__IQ4_NL, vnni_panel_iq4_nl},   {MOE__IQ4_XS, vnni_panel_iq4_xs},
+        {MOE__MXFP4, vnni_panel_mxfp4},     {MOE__IQ1_S, vnni_panel_iq1_s},
+        {MOE__IQ1_M, vnni_panel_iq1_m},     {MOE__IQ2_XXS, vnni_panel_iq2_xxs},
+        {MOE__IQ2_XS, vnni_panel_iq2_xs},   {MOE__IQ2_S, vnni_panel_iq2_s},
+        {MOE__IQ3_XXS, vnni_panel_iq3_xxs}, {MOE__IQ3_S, vnni_panel_iq3_s},
+    };
+    for (size_t i = 0; i < MOE__COUNT(panels); i++)
+        kern->panel[panels[i].type] = panels[i].panel;
+}
+
+#endif
