@@ -153,8 +153,9 @@ def card(args):
                             os.sysconf('SC_PAGE_SIZE') / 2**30),
         'kernel': platform.release().split('-')[0],
         'date': time.strftime('%Y-%m-%d'),
-        'limits': json.loads(run([args.moe, 'bench', '--machine', '-o',
-                                  'json'])),
+        # As the command prints them, in Markdown.
+        'limits': run([args.moe, 'bench', '--machine']),
+        'kernels': run([args.moe, 'bench', '--kernels']),
     }
 
 

@@ -21,12 +21,7 @@ def machine_card(data):
     lines = [f'* {card["processor"]}, {card["processors"]} processors, '
              f'{card["memory_gib"]} GiB, Linux {card["kernel"]}, '
              f'{card["date"]}']
-    for limit in card['limits']['limits']:
-        lines.append(f'* {limit["threads"]} thread(s): a reader gets '
-                     f'{limit["read_bytes_per_second"] / 1e9:.1f} GB/s, '
-                     f'multiply loops {limit["macs_per_second"] / 1e9:.0f} '
-                     'GMAC/s')
-    return '\n'.join(lines)
+    return '\n'.join(lines) + '\n\n' + card['limits'].rstrip()
 
 
 def speed(data):
@@ -40,8 +35,7 @@ def speed(data):
 
 
 def kernels(data):
-    rows = [[row['type'], *row['cells']] for row in data.get('kernels', [])]
-    return table(data['kernels_head'], rows) if rows else ''
+    return data['machine']['kernels'].rstrip()
 
 
 def chart(data, test, threads):
@@ -81,7 +75,7 @@ def main():
                            ('kernels', kernels)):
             mark = f'{name} {tier}'
             text = re.sub(f'(<!-- begin {mark} -->\n).*?(<!-- end {mark} -->)',
-                          lambda m, s=make(data): m[1] + s + '\n' + m[2], text,
+                          lambda m, s=make(data): f'{m[1]}\n{s}\n\n{m[2]}', text,
                           flags=re.DOTALL)
         for test in ('pp512', 'pp128', 'tg32'):
             (DOCS / 'bench' / f'{tier}-{test}.svg').write_text(

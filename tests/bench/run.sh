@@ -4,7 +4,7 @@
 #     sh tests/bench/run.sh             every section: some hours
 #     sh tests/bench/run.sh mixtral     these sections; what is there is kept
 #
-# Sections: machine kernels mixtral mistral fine types real depth threads load.
+# Sections: mixtral mistral fine types real depth.
 # Folders, from the environment: MOE_BENCH_DIR (build/bench) for everything that
 # is made; MOE_SYNTH and MOE_MODELS for model files that are there already.
 set -eu

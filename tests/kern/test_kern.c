@@ -86,6 +86,47 @@ static void no_backend_has_gaps(void)
     }
 }
 
+/* Whether tests/kern have compared this backend here: skipped by name if not.
+ */
+static void backend_is_compared(moe_backend backend, const char *name)
+{
+    moe_backend_info info = {0};
+    for (int32_t i = 0; moe__kern_backend(i, &info); i++) {
+        if (info.backend != backend)
+            continue;
+        CHECK(strcmp(info.name, name) == 0, "%s", info.name);
+        if (!info.is_available)
+            SKIP("%s: %s", name, info.reason);
+        return;
+    }
+    SKIP("%s: not for this processor family", name);
+}
+
+static void avx2_is_compared(void)
+{
+    backend_is_compared(MOE_BACKEND_AVX2, "avx2");
+}
+
+static void avx512_is_compared(void)
+{
+    backend_is_compared(MOE_BACKEND_AVX512, "avx512");
+}
+
+static void neon_is_compared(void)
+{
+    backend_is_compared(MOE_BACKEND_NEON, "neon");
+}
+
+static void neon_dotprod_is_compared(void)
+{
+    backend_is_compared(MOE_BACKEND_NEON_DOTPROD, "neon_dotprod");
+}
+
+static void neon_i8mm_is_compared(void)
+{
+    backend_is_compared(MOE_BACKEND_NEON_I8MM, "neon_i8mm");
+}
+
 static const struct test tests[] = {
     {"scalar_is_first_and_always_available",
      scalar_is_first_and_always_available},
@@ -96,6 +137,11 @@ static const struct test tests[] = {
     {"an_unknown_backend_is_refused_by_number",
      an_unknown_backend_is_refused_by_number},
     {"no_backend_has_gaps", no_backend_has_gaps},
+    {"avx2_is_compared", avx2_is_compared},
+    {"avx512_is_compared", avx512_is_compared},
+    {"neon_is_compared", neon_is_compared},
+    {"neon_dotprod_is_compared", neon_dotprod_is_compared},
+    {"neon_i8mm_is_compared", neon_i8mm_is_compared},
 };
 
 TEST_MAIN(tests)
