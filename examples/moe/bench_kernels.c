@@ -13,7 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { max_tokens = 512, slow_seconds = 1 };
+enum { max_tokens = 512 };
+static const double slow_seconds = 1;
 static const size_t cold_bytes = (size_t)256 << 20;
 static const size_t warm_bytes = (size_t)1 << 20;
 static const double cell_seconds = 0.12;
