@@ -4,17 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The reader reads at most this much: more than any cache, soon done. */
-static const size_t reader_bytes = (size_t)1 << 30;
-static const size_t scratch_bytes = (size_t)512 << 20;
-
 /* What was asked for: each row is one of each list. */
 struct bench_plan {
     struct bench_list prompts, answers, depths, threads;
 };
 
-static int bench_numbers(const char *name, const char *text, int32_t least,
-                         struct bench_list *list)
+int bench_numbers(const char *name, const char *text, int32_t least,
+                  struct bench_list *list)
 {
     int32_t n = parse_numbers(text, list->items, max_sizes);
     bool is_good = n >= 0 && n <= max_sizes;
@@ -59,56 +55,22 @@ static int bench_plan(const struct options *options, struct bench_plan *plan)
     return code;
 }
 
-/* The name of what --backend asks for: AUTO takes the last one available. */
-static const char *backend_name(moe_backend wanted)
+/* Finds the name of what --backend asks for: AUTO takes the last available. */
+static int bench_backend(struct bench *bench, moe_backend wanted)
 {
     moe_backend_info info = {.struct_size = sizeof info};
-    const char *name = "scalar";
-    for (int32_t i = 0; moe_backend_at(i, &info) == MOE_OK; i++)
-        if (info.is_available &&
-            (wanted == MOE_BACKEND_AUTO || wanted == info.backend))
-            name = info.name;
-    return name;
-}
-
-/* Fills the limits for each number of threads: over the model's file, or over
- * memory if there is none. */
-static int bench_limits(struct bench *bench, const struct bench_list *threads)
-{
-    size_t bytes = 0;
-    const void *data = NULL;
-    if (bench->options->n_args > 0)
-        data = machine_map(model_path(bench->options), &bytes);
-    bench->source = data != NULL ? "the model's file" : "memory";
-    if (data == NULL) {
-        uint64_t quarter = machine_memory_bytes() / 4;
-        bytes = quarter > 0 && quarter < scratch_bytes ? (size_t)quarter
-                                                       : scratch_bytes;
-        data = machine_scratch(bytes);
+    const char *reason = "not part of this build";
+    bench->backend = NULL;
+    for (int32_t i = 0; moe_backend_at(i, &info) == MOE_OK; i++) {
+        if (wanted != MOE_BACKEND_AUTO && wanted != info.backend)
+            continue;
+        if (info.is_available)
+            bench->backend = info.name;
+        else
+            reason = info.reason;
     }
-    if (data == NULL)
-        return fail(CODE_NO_ROOM, "no memory for the reader: %s",
-                    show_bytes(bytes));
-    size_t used = bytes < reader_bytes ? bytes : reader_bytes;
-    for (int32_t i = 0; i < threads->n && !interrupt_seen(); i++) {
-        int32_t n = threads->items[i];
-        bench->limits[i] =
-            (struct bench_limit){n, machine_read_rate(data, used, n),
-                                 machine_mac_rate(bench->backend, n)};
-        bench->n_limits = i + 1;
-    }
-    bench->source_bytes = used;
-    machine_release(data, bytes);
-    return interrupt_seen() ? CODE_INTERRUPTED : CODE_DONE;
-}
-
-/* What each kind of multiply instructions reaches on one thread. */
-static int bench_tiers(struct bench *bench)
-{
-    bench->hertz = machine_hertz();
-    for (int32_t i = 0; i < n_mac_tiers && !interrupt_seen(); i++)
-        bench->tier_rates[i] = mac_tiers[i].has() ? machine_tier_rate(i) : 0;
-    return interrupt_seen() ? CODE_INTERRUPTED : CODE_DONE;
+    return bench->backend != NULL ? CODE_DONE
+                                  : fail(CODE_USAGE, "--backend: %s", reason);
 }
 
 static const struct bench_limit *limit_of(const struct bench *bench,
@@ -137,12 +99,17 @@ static int compare_doubles(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* One repetition: tokens a second, and the seconds of its first step. */
+/* ORDER SAMPLE: what a repetition measures. */
+enum { SAMPLE_RATE, SAMPLE_FIRST, SAMPLE_CPU, n_samples };
+
+/* One repetition: tokens a second, the seconds of its first step, and seconds
+ * of all processors for a token. */
 static moe_status bench_once(moe_context *ctx, const struct bench_row *row,
-                             const moe_token *ids, double *rate, double *first)
+                             const moe_token *ids, double sample[n_samples])
 {
     moe_status status = moe_context_rewind(ctx, row->depth);
     int32_t step = row->is_prompt ? row->n : 1;
+    double cpu = machine_cpu_seconds();
     double start = seconds_now();
     double middle = start;
     for (int32_t i = 0; i < row->n && status == MOE_OK; i += step) {
@@ -150,44 +117,47 @@ static moe_status bench_once(moe_context *ctx, const struct bench_row *row,
         if (i == 0)
             middle = seconds_now();
     }
-    *rate = row->n / (seconds_now() - start);
-    *first = middle - start;
+    sample[SAMPLE_RATE] = row->n / (seconds_now() - start);
+    sample[SAMPLE_FIRST] = middle - start;
+    sample[SAMPLE_CPU] = (machine_cpu_seconds() - cpu) / row->n;
     return interrupt_seen() ? MOE_ERR_CANCELLED : status;
+}
+
+/* Sorts; returns the median. */
+static double take_median(double *values, int32_t count)
+{
+    size_t n = (size_t)count;
+    qsort(values, n, sizeof *values, compare_doubles);
+    return (values[n / 2] + values[(n - 1) / 2]) / 2;
 }
 
 static moe_status bench_repeat(const struct bench *bench, moe_context *ctx,
                                struct bench_row *row, moe_token *ids)
 {
     int32_t n_vocab = bench->session->info.n_vocab;
-    int32_t n_repeats = bench->options->n_repeats;
-    double *rates = must_alloc((size_t)n_repeats, sizeof *rates);
-    double *firsts = must_alloc((size_t)n_repeats, sizeof *firsts);
+    int32_t n = bench->options->n_repeats;
+    double *samples = must_alloc((size_t)n * n_samples, sizeof *samples);
     moe_status status = moe_context_rewind(ctx, 0);
     random_ids(ids, row->depth, n_vocab, 1);
     if (row->depth > 0)
         status = moe_context_eval(ctx, ids, row->depth, NULL);
-    for (int32_t i = -1; i < n_repeats && status == MOE_OK; i++) {
-        double rate;
-        double first;
+    for (int32_t i = -1; i < n && status == MOE_OK; i++) {
+        double sample[n_samples];
         random_ids(ids, row->n, n_vocab, (uint64_t)(i + 3));
-        status = bench_once(ctx, row, ids, &rate, &first);
-        if (i < 0) /* warm up */
-            continue;
-        rates[i] = rate;
-        firsts[i] = first;
+        status = bench_once(ctx, row, ids, sample);
+        for (int32_t k = 0; k < n_samples && i >= 0; k++) /* -1: warm up */
+            samples[k * n + i] = sample[k];
     }
     if (status == MOE_OK) {
-        size_t n = (size_t)n_repeats;
-        qsort(rates, n, sizeof *rates, compare_doubles);
-        qsort(firsts, n, sizeof *firsts, compare_doubles);
-        row->median = (rates[n / 2] + rates[(n - 1) / 2]) / 2;
+        double *rates = samples + SAMPLE_RATE * n;
+        row->median = take_median(rates, n);
         row->least = rates[0];
         row->most = rates[n - 1];
-        row->first_seconds = (firsts[n / 2] + firsts[(n - 1) / 2]) / 2;
+        row->first_seconds = take_median(samples + SAMPLE_FIRST * n, n);
+        row->cpu_seconds = take_median(samples + SAMPLE_CPU * n, n);
         row->peak_bytes = machine_peak_bytes();
     }
-    free(rates);
-    free(firsts);
+    free(samples);
     return status;
 }
 
@@ -295,9 +265,10 @@ static int bench_model(struct bench *bench, const struct bench_plan *plan)
     const struct bench_list *threads = &plan->threads;
     struct session session = {0};
     int code = session_open(&session, options, false);
+    bench->session = &session;
+    bench->load_seconds = session.load_seconds;
     if (code == CODE_DONE)
         code = bench_limits(bench, threads);
-    bench->session = &session;
     bench->rows = must_alloc(max_rows, sizeof *bench->rows);
     for (int32_t i = 0; i < threads->n; i++) {
         int32_t n = threads->items[i];
@@ -316,67 +287,46 @@ static int bench_model(struct bench *bench, const struct bench_plan *plan)
     return code;
 }
 
-/* "4096x1024,768x2048" */
-static int bench_shapes(const char *text, struct kernel_plan *plan)
+/* What was asked for and does not go together, as a sentence; or NULL. */
+static const char *bench_stray(const struct options *options)
 {
-    for (const char *at = text; at != NULL && *at != '\0';) {
-        int n_rows = 0, n_cols = 0, n_read = 0;
-        if (sscanf(at, "%dx%d%n", &n_rows, &n_cols, &n_read) != 2 ||
-            n_rows < 1 || n_rows > 1 << 15 || n_cols < 1 || n_cols > 1 << 15 ||
-            (at[n_read] != '\0' && at[n_read] != ',') ||
-            plan->n_shapes == max_shapes)
-            return fail(CODE_USAGE,
-                        "--shapes: expected up to %d of ROWSxCOLS, each 1 to "
-                        "32768, separated by commas, found '%s'",
-                        (int)max_shapes, text);
-        plan->rows[plan->n_shapes] = n_rows;
-        plan->cols[plan->n_shapes++] = n_cols;
-        at += n_read + (at[n_read] == ',');
-    }
-    return CODE_DONE;
-}
-
-static int bench_run_kernels(const struct options *options)
-{
-    struct kernel_plan plan = {.types = options->types,
-                               .is_all = options->is_all,
-                               .format = text_or(options->format, "md")};
-    int code = bench_shapes(options->shapes, &plan);
-    if (code == CODE_DONE && options->prompt_sizes != NULL)
-        code = bench_numbers("prompt-sizes", options->prompt_sizes, 1,
-                             &plan.tokens);
-    for (int32_t i = 0; i < plan.tokens.n && code == CODE_DONE; i++)
-        if (plan.tokens.items[i] > 512)
-            code = fail(CODE_USAGE,
-                        "--prompt-sizes: expected 1 to 512 with "
-                        "--kernels, found %d",
-                        plan.tokens.items[i]);
-    if (code != CODE_DONE)
-        return code;
-    kernel_plan_fill(&plan);
-    return bench_kernels(options->context.backend, &plan);
+    bool is_part = options->types != NULL || options->token_counts != NULL ||
+                   options->shapes != NULL || options->is_all;
+    if (options->wants_kernels && options->wants_machine)
+        return "--kernels and --machine: one at a time";
+    if (options->wants_kernels && options->n_args > 0)
+        return "--kernels takes no MODEL: its weights are made up";
+    if (options->wants_kernels && options->prompt_sizes != NULL)
+        return "--kernels takes --tokens, not --prompt-sizes";
+    if (is_part && !options->wants_kernels)
+        return "--type, --tokens, --shape and --all go with --kernels";
+    return NULL;
 }
 
 int bench_run(struct options *options)
 {
     struct bench bench = {.options = options};
     struct bench_plan plan;
+    const char *stray = bench_stray(options);
+    if (stray != NULL)
+        return fail(CODE_USAGE, "%s", stray);
     if (options->wants_kernels)
-        return bench_run_kernels(options);
+        return bench_kernels(options);
     if (!options->wants_machine && options->n_args == 0)
         return fail(CODE_USAGE, "MODEL is missing: moe bench MODEL, moe "
                                 "bench --machine or moe bench --kernels");
     if (options->n_repeats < 1)
         return fail(CODE_USAGE, "--repeats: expected 1 or more, found 0");
-    bench.backend = backend_name(options->context.backend);
-    int code = bench_plan(options, &plan);
+    int code = bench_backend(&bench, options->context.backend);
+    if (code == CODE_DONE)
+        code = bench_plan(options, &plan);
     if (code != CODE_DONE)
         return code;
     if (!options->wants_machine)
         return bench_model(&bench, &plan);
     code = bench_limits(&bench, &plan.threads);
     if (code == CODE_DONE)
-        code = bench_tiers(&bench);
+        code = bench_loops(&bench);
     if (code == CODE_DONE)
         bench_print(&bench);
     return code;

@@ -5,7 +5,7 @@
 #include "cli.h"
 #include "machine.h"
 
-enum { max_sizes = 32, max_rows = 512, max_shapes = 16 };
+enum { max_sizes = 32, max_rows = 512 };
 
 /* Whole numbers of an option. */
 struct bench_list {
@@ -28,6 +28,7 @@ struct bench_row {
     int32_t n_threads;
     double median, least, most; /* tokens a second */
     double first_seconds;
+    double cpu_seconds; /* of all threads, for a token */
     uint64_t peak_bytes;
     double share;    /* of the limit: reading for tg, multiply-adds for pp */
     double old_rate; /* of --compare, 0: none */
@@ -40,11 +41,13 @@ struct bench {
     size_t source_bytes;
     struct bench_limit limits[max_sizes]; /* [n_limits] */
     int32_t n_limits;
-    double hertz;                 /* 0: not asked for */
-    double tier_rates[max_tiers]; /* multiply-adds a second, 0: none */
-    struct bench_row *rows;       /* [n_rows] of max_rows */
+    double hertz; /* 0: not known, or not asked for */
+    /* Multiply-adds a second for each of limits; 0: not here. */
+    double loop_rates[max_loops][max_sizes]; /* [n_mac_loops, n_limits] */
+    struct bench_row *rows;                  /* [n_rows] of max_rows */
     int32_t n_rows;
     const struct session *session; /* NULL: the machine alone */
+    double load_seconds;           /* to open the model */
 };
 
 /* Work for one token, from the shapes of the tensors. */
@@ -55,20 +58,36 @@ struct bench_cost {
     double kv_bytes;     /* read for each position in the context */
 };
 
-/* What `bench --kernels` measures. */
-struct kernel_plan {
-    const char *types; /* separated by commas; NULL: the usual ones */
-    const char *format;
-    bool is_all;
-    struct bench_list tokens;
-    int32_t rows[max_shapes]; /* [n_shapes] */
-    int32_t cols[max_shapes];
-    int32_t n_shapes;
+/* One product of `bench --kernels`, by one thread. */
+struct kernel_row {
+    const char *type, *backend;
+    char family; /* A: few tokens, C: panels of expanded rows */
+    int32_t n_rows, n_cols, n_tokens;
+    bool is_chosen;        /* what the library takes for as many tokens */
+    double seconds;        /* of the whole product */
+    double read_rate;      /* bytes of weights a second */
+    double read_share;     /* of a bare reader; 0: weights were in the cache */
+    double macs_per_cycle; /* 0: the clock is not known */
+    double mac_share;      /* of a bare multiply-add loop */
 };
 
-/* Puts the usual tokens and shapes, or all of them, where none were given. */
-void kernel_plan_fill(struct kernel_plan *plan);
-int bench_kernels(moe_backend backend, const struct kernel_plan *plan);
+/* The numbers of an option, each at least `least`: an exit code. */
+int bench_numbers(const char *name, const char *text, int32_t least,
+                  struct bench_list *list);
+/* Fills the limits for each number of threads: over the model's file, or over
+ * memory if there is none. */
+int bench_limits(struct bench *bench, const struct bench_list *threads);
+/* What each kind of instructions reaches, beside the limits. */
+int bench_loops(struct bench *bench);
+/* Why the instructions of a loop are not here; "" if they are. */
+const char *mac_loop_reason(const struct mac_loop *loop);
+int bench_kernels(const struct options *options);
+/* "md", "csv" or "json". */
+const char *bench_format(const struct options *options);
+
+void kernel_print_start(const char *format);
+void kernel_print_row(const char *format, const struct kernel_row *row);
+void kernel_print_end(const char *format);
 
 struct bench_cost bench_cost(const struct session *session, moe_kv_type kv);
 void bench_print(const struct bench *bench);

@@ -13,19 +13,39 @@ static void print_limits_md(const struct bench *bench)
         printf("| %d | %.1f GB/s | %.1f G/s |\n", bench->limits[i].n_threads,
                bench->limits[i].read_rate / 1e9,
                bench->limits[i].mac_rate / 1e9);
-    if (bench->hertz == 0)
-        return;
-    printf("\n| multiply-adds, one thread at %.2f GHz | GMAC/s | a cycle |\n"
-           "|---|--:|--:|\n",
+}
+
+/* Multiply-adds in a cycle of one thread's processor; 0: not known. */
+static double loop_cycle_rate(const struct bench *bench, int32_t loop,
+                              int32_t limit)
+{
+    double cycles = bench->hertz * bench->limits[limit].n_threads;
+    return cycles > 0 ? bench->loop_rates[loop][limit] / cycles : 0;
+}
+
+static void print_loops_md(const struct bench *bench)
+{
+    printf("\nThe clock: %.2f GHz\n\n| multiply-add loop | backend |",
            bench->hertz / 1e9);
-    for (int32_t i = 0; i < n_mac_tiers; i++) {
-        if (bench->tier_rates[i] > 0)
-            printf("| %s | %.1f | %.1f |\n", mac_tiers[i].name,
-                   bench->tier_rates[i] / 1e9,
-                   bench->tier_rates[i] / bench->hertz);
-        else
-            printf("| %s | not here: no %s | |\n", mac_tiers[i].name,
-                   mac_tiers[i].needs);
+    for (int32_t t = 0; t < bench->n_limits; t++)
+        printf(" %d thread%s | a cycle |", bench->limits[t].n_threads,
+               bench->limits[t].n_threads > 1 ? "s" : "");
+    fputs("\n|---|---|", stdout);
+    for (int32_t t = 0; t < bench->n_limits; t++)
+        fputs("--:|--:|", stdout);
+    putchar('\n');
+    for (int32_t i = 0; i < n_mac_loops; i++) {
+        const char *reason = mac_loop_reason(&mac_loops[i]);
+        printf("| %s | %s%s%s |", mac_loops[i].name, mac_loops[i].backend,
+               *reason ? ", not here: " : "", reason);
+        for (int32_t t = 0; t < bench->n_limits; t++) {
+            if (*reason != 0)
+                fputs(" | |", stdout);
+            else
+                printf(" %.1f G/s | %.1f |", bench->loop_rates[i][t] / 1e9,
+                       loop_cycle_rate(bench, i, t));
+        }
+        putchar('\n');
     }
 }
 
@@ -62,15 +82,23 @@ static void print_md(const struct bench *bench)
     print_limits_md(bench);
     if (bench->session != NULL)
         print_rows_md(bench);
+    else
+        print_loops_md(bench);
 }
 
 static void print_csv(const struct bench *bench)
 {
     if (bench->session == NULL) {
-        puts("threads,read_bytes_per_second,macs_per_second");
-        for (int32_t i = 0; i < bench->n_limits; i++)
-            printf("%d,%.0f,%.0f\n", bench->limits[i].n_threads,
-                   bench->limits[i].read_rate, bench->limits[i].mac_rate);
+        puts("limit,threads,per_second,per_cycle");
+        for (int32_t t = 0; t < bench->n_limits; t++)
+            printf("read,%d,%.0f,\n", bench->limits[t].n_threads,
+                   bench->limits[t].read_rate);
+        for (int32_t i = 0; i < n_mac_loops; i++)
+            for (int32_t t = 0; t < bench->n_limits; t++)
+                if (bench->loop_rates[i][t] > 0)
+                    printf("\"%s\",%d,%.0f,%.2f\n", mac_loops[i].name,
+                           bench->limits[t].n_threads, bench->loop_rates[i][t],
+                           loop_cycle_rate(bench, i, t));
         return;
     }
     puts("test,threads,tokens_per_second,min,max,first_token_seconds,"
@@ -92,14 +120,36 @@ static void print_row_json(const struct bench_row *row)
     printf("{\"test\": \"%s\", \"threads\": %d, \"n\": %d, \"depth\": %d, "
            "\"tokens_per_second\": %.4f, \"min\": %.4f, \"max\": %.4f, "
            "\"first_token_seconds\": %.6f, \"peak_bytes\": %llu, "
+           "\"cpu_seconds_per_token\": %.6f, "
            "\"share\": %.5f, \"share_of\": \"%s\"",
            row->name, row->n_threads, row->n, row->depth, row->median,
            row->least, row->most, row->first_seconds,
-           (unsigned long long)row->peak_bytes, row->share,
+           (unsigned long long)row->peak_bytes, row->cpu_seconds, row->share,
            row->is_prompt ? "mac_rate" : "read_rate");
     if (row->old_rate > 0)
         printf(", \"before\": %.4f", row->old_rate);
     putchar('}');
+}
+
+static void print_loops_json(const struct bench *bench)
+{
+    printf(", \"hertz\": %.0f, \"loops\": [", bench->hertz);
+    for (int32_t i = 0; i < n_mac_loops; i++) {
+        const char *reason = mac_loop_reason(&mac_loops[i]);
+        printf("%s{\"name\": \"%s\", \"backend\": \"%s\", "
+               "\"available\": %s, \"reason\": ",
+               i > 0 ? ", " : "", mac_loops[i].name, mac_loops[i].backend,
+               *reason ? "false" : "true");
+        json_string(stdout, reason);
+        fputs(", \"rates\": [", stdout);
+        for (int32_t t = 0; t < bench->n_limits && *reason == 0; t++)
+            printf("%s{\"threads\": %d, \"macs_per_second\": %.0f, "
+                   "\"macs_per_cycle\": %.3f}",
+                   t > 0 ? ", " : "", bench->limits[t].n_threads,
+                   bench->loop_rates[i][t], loop_cycle_rate(bench, i, t));
+        fputs("]}", stdout);
+    }
+    putchar(']');
 }
 
 static void print_json(const struct bench *bench)
@@ -117,23 +167,32 @@ static void print_json(const struct bench *bench)
         fputs(", \"model\": ", stdout);
         json_string(stdout, bench->session->info.name);
         printf(", \"weight_type\": \"%s\", \"file_bytes\": %llu, "
-               "\"repeats\": %d, \"rows\": [",
+               "\"load_seconds\": %.6f, \"repeats\": %d, \"rows\": [",
                bench->session->info.weight_type,
                (unsigned long long)bench->session->info.file_bytes,
-               bench->options->n_repeats);
+               bench->load_seconds, bench->options->n_repeats);
         for (int32_t i = 0; i < bench->n_rows; i++) {
             fputs(i > 0 ? ", " : "", stdout);
             print_row_json(&bench->rows[i]);
         }
         putchar(']');
+    } else {
+        print_loops_json(bench);
     }
     fputs("}\n", stdout);
 }
 
+const char *bench_format(const struct options *options)
+{
+    if (options->is_json)
+        return "json";
+    return options->format != NULL ? options->format : "md";
+}
+
 void bench_print(const struct bench *bench)
 {
-    const char *format = bench->options->format ? bench->options->format : "md";
-    if (bench->options->is_json || strcmp(format, "json") == 0)
+    const char *format = bench_format(bench->options);
+    if (strcmp(format, "json") == 0)
         print_json(bench);
     else if (strcmp(format, "csv") == 0)
         print_csv(bench);

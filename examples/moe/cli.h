@@ -2,7 +2,8 @@
  *
  * The command is one program: main.c finds the subcommand, options.c fills a
  * struct options from one table, and each subcommand is a function from those
- * to an exit code.  It uses moe.h, libc and POSIX only. */
+ * to an exit code.  It uses moe.h, libc and POSIX only, except
+ * bench_kernels.c, which measures what is inside the library. */
 #ifndef MOE_CLI_H
 #define MOE_CLI_H
 
@@ -81,6 +82,7 @@ struct options {
     bool wants_kernels;
     bool is_all;
     const char *types;
+    const char *token_counts;
     const char *shapes;
 };
 
@@ -336,14 +338,15 @@ void sha256_end(struct sha256 *hash, char hex[65]);
 
 /* --------------------------------------------------------------- machine.c */
 
-/* Bytes a second of threads that only read `data`, the best of a few rounds. */
+/* Bytes a second of threads that only read `data`. */
 double machine_read_rate(const void *data, size_t bytes, int32_t n_threads);
 /* 8-bit multiply-adds a second of threads that do nothing else, with the
  * instructions of a backend ("avx2" ...). */
 double machine_mac_rate(const char *backend, int32_t n_threads);
-/* Multiply-adds a second of number i of mac_tiers, one thread. */
-double machine_tier_rate(int32_t i);
-/* Cycles a second, from a chain of additions that wait for each other. */
+/* What a loop counts, a second, of threads that do nothing else. */
+double machine_loop_rate(uint64_t (*loop)(uint64_t n), int32_t n_threads);
+/* Cycles a second, from a chain of additions that wait for each other; 0: not
+ * known. */
 double machine_hertz(void);
 /* A file mapped read-only, or NULL. */
 const void *machine_map(const char *path, size_t *bytes);
@@ -351,6 +354,7 @@ void *machine_scratch(size_t bytes); /* filled memory, or NULL */
 void machine_release(const void *data, size_t bytes);
 uint64_t machine_memory_bytes(void);
 uint64_t machine_peak_bytes(void); /* of this process */
+double machine_cpu_seconds(void);  /* of all threads of this process */
 int32_t machine_cpus(void);
 
 /* ------------------------------------------------------- one a subcommand */

@@ -15,19 +15,23 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { max_threads = 256 };
-static const double least_seconds = 0.5; /* of all rounds together */
+enum { max_threads = 256, max_rounds = 1024, least_rounds = 10 };
+static const double least_seconds = 0.25; /* of all rounds together */
+static const double round_seconds = 0.002;
+/* More than a cache holds: what a round reads was not read for some rounds. */
+static const size_t slice_bytes = (size_t)64 << 20;
 
 /* Rounds of one loop in several threads that start together. */
 struct race {
-    const char *data; /* NULL: multiply-adds */
+    const char *data; /* [bytes] for `read` */
     size_t bytes;
-    const char *backend;
-    uint64_t n_macs;
+    void (*read)(const void *data, size_t bytes); /* or NULL, then */
+    uint64_t (*loop)(uint64_t n);
+    uint64_t n;
     int32_t n_threads;
     atomic_int round; /* the threads work on this one; -1: go home */
     atomic_int n_done;
-    atomic_ullong work; /* bytes or multiply-adds of the round */
+    atomic_ullong work; /* bytes, or what the loop counts, of the round */
 };
 
 struct racer {
@@ -35,21 +39,29 @@ struct racer {
     int32_t index;
 };
 
-static void race_part(struct race *race, int32_t index)
+static size_t race_slices(const struct race *race)
 {
-    uint64_t work;
-    if (race->data == NULL) {
-        work = mac_loop(race->backend, race->n_macs);
-    } else {
-        size_t blocks = race->bytes / 256;
-        size_t n_threads = (size_t)race->n_threads;
-        size_t first = blocks * (size_t)index / n_threads * 256;
-        size_t last = blocks * ((size_t)index + 1) / n_threads * 256;
-        volatile uint64_t sink = read_loop(race->data + first, last - first);
-        (void)sink;
-        work = last - first;
-    }
-    atomic_fetch_add(&race->work, work);
+    return race->bytes > slice_bytes ? race->bytes / slice_bytes : 1;
+}
+
+/* The part of one thread in a round that reads. */
+static uint64_t race_read(const struct race *race, int32_t index, int round)
+{
+    size_t n_slices = race_slices(race);
+    size_t slice = race->bytes / n_slices / 256;
+    size_t n_threads = (size_t)race->n_threads;
+    size_t first = slice * (size_t)index / n_threads * 256;
+    size_t last = slice * ((size_t)index + 1) / n_threads * 256;
+    const char *data = race->data + (size_t)round % n_slices * slice * 256;
+    race->read(data + first, last - first);
+    return last - first;
+}
+
+static void race_part(struct race *race, int32_t index, int round)
+{
+    atomic_fetch_add(&race->work, race->read != NULL
+                                      ? race_read(race, index, round)
+                                      : race->loop(race->n));
 }
 
 static void *race_thread(void *arg)
@@ -62,32 +74,49 @@ static void *race_thread(void *arg)
             sched_yield();
         if (now < 0)
             return NULL;
-        race_part(race, racer->index);
+        race_part(race, racer->index, round);
         atomic_fetch_add(&race->n_done, 1);
     }
 }
 
-/* Units a second of the best round; the first one only warms up. */
+static double race_round(struct race *race, int round)
+{
+    atomic_store(&race->n_done, 0);
+    atomic_store(&race->work, 0);
+    double start = seconds_now();
+    atomic_store(&race->round, round);
+    race_part(race, 0, round);
+    while (atomic_load(&race->n_done) < race->n_threads - 1)
+        sched_yield();
+    return (double)atomic_load(&race->work) / (seconds_now() - start);
+}
+
+static int compare_rates(const void *a, const void *b)
+{
+    double x = *(const double *)a;
+    double y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Units a second: one round in ten is faster.  So what else the machine does is
+ * left out, and a single odd reading of the clock, too. */
 static double race_best(struct race *race)
 {
-    double best = 0;
-    double spent = 0;
-    for (int round = 1;
-         (round <= 4 || spent < least_seconds) && !interrupt_seen(); round++) {
-        atomic_store(&race->n_done, 0);
-        atomic_store(&race->work, 0);
-        double start = seconds_now();
-        atomic_store(&race->round, round);
-        race_part(race, 0);
-        while (atomic_load(&race->n_done) < race->n_threads - 1)
-            sched_yield();
-        double seconds = seconds_now() - start;
-        double rate = (double)atomic_load(&race->work) / seconds;
-        if (round > 1 && rate > best)
-            best = rate;
-        spent += seconds;
+    double rates[max_rounds];
+    int least = race->read != NULL ? 2 * (int)race_slices(race) : 0;
+    int n = 0;
+    if (least < least_rounds)
+        least = least_rounds;
+    for (double start = seconds_now(); n < max_rounds && !interrupt_seen();
+         n++) {
+        if (n >= least && seconds_now() - start > least_seconds)
+            break;
+        rates[n] = race_round(race, n + 1);
     }
-    return best;
+    if (n == 0)
+        return 0;
+    qsort(rates, (size_t)n, sizeof *rates, compare_rates);
+    return rates[n - 1 - n / 10];
 }
 
 static double race_run(struct race *race, int32_t n_threads)
@@ -112,42 +141,38 @@ static double race_run(struct race *race, int32_t n_threads)
 
 double machine_read_rate(const void *data, size_t bytes, int32_t n_threads)
 {
-    struct race race = {.data = data, .bytes = bytes};
-    return race_run(&race, n_threads);
-}
-
-double machine_mac_rate(const char *backend, int32_t n_threads)
-{
-    struct race race = {.backend = backend, .n_macs = 1 << 16};
-    double start = seconds_now(); /* rounds of 20 ms */
-    uint64_t done = mac_loop(backend, race.n_macs);
-    while (seconds_now() - start < 0.01)
-        done += mac_loop(backend, race.n_macs);
-    race.n_macs = done * 2;
-    return race_run(&race, n_threads);
-}
-
-/* The best of many short runs: the loops know no other cost. */
-static double loop_rate(uint64_t (*loop)(uint64_t n), uint64_t n)
-{
     double best = 0;
-    for (int i = 0; i < 400; i++) {
-        double start = seconds_now();
-        double rate = (double)loop(n) / (seconds_now() - start);
+    for (int32_t i = 0; i < n_read_loops; i++) {
+        struct race race = {
+            .data = data, .bytes = bytes, .read = read_loops[i].run};
+        double rate = race_run(&race, n_threads);
         if (rate > best)
             best = rate;
     }
     return best;
 }
 
-double machine_tier_rate(int32_t i)
+double machine_loop_rate(uint64_t (*loop)(uint64_t n), int32_t n_threads)
 {
-    return loop_rate(mac_tiers[i].loop, 1 << 22);
+    struct race race = {.loop = loop, .n = 1 << 16};
+    double start = seconds_now();
+    uint64_t done = loop(race.n);
+    while (done > 0 && seconds_now() - start < round_seconds)
+        done += loop(race.n);
+    if (done == 0)
+        return 0;
+    race.n = done;
+    return race_run(&race, n_threads);
+}
+
+double machine_mac_rate(const char *backend, int32_t n_threads)
+{
+    return machine_loop_rate(mac_loop_of(backend)->run, n_threads);
 }
 
 double machine_hertz(void)
 {
-    return loop_rate(chain_loop, 200000);
+    return machine_loop_rate(chain_loop, 1);
 }
 
 const void *machine_map(const char *path, size_t *bytes)
@@ -196,6 +221,14 @@ uint64_t machine_peak_bytes(void)
 #else
     return (uint64_t)usage.ru_maxrss * 1024;
 #endif
+}
+
+double machine_cpu_seconds(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1e-6;
 }
 
 int32_t machine_cpus(void)

@@ -2,28 +2,35 @@
 #ifndef MOE_CLI_MACHINE_H
 #define MOE_CLI_MACHINE_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* Reads `bytes` bytes, a multiple of 256, and returns something of them. */
-uint64_t read_loop(const void *data, size_t bytes);
-/* Adds a number to itself n times, each time to the last result: n cycles. */
-uint64_t chain_loop(uint64_t n);
+enum { max_loops = 8 };
 
-/* Kinds of instructions that multiply and add. */
-enum { max_tiers = 8 };
-struct mac_tier {
+/* Ways to read `bytes` bytes, a multiple of 256: which one is best depends on
+ * the machine. */
+struct read_loop {
     const char *name;
-    const char *needs; /* what a machine without it lacks */
-    bool (*has)(void);
-    uint64_t (*loop)(uint64_t n);
+    void (*run)(const void *data, size_t bytes);
 };
-extern const struct mac_tier mac_tiers[]; /* [n_mac_tiers] */
-extern const int32_t n_mac_tiers;
+extern const struct read_loop read_loops[]; /* [n_read_loops] */
+extern const int32_t n_read_loops;
 
-/* Multiplies and adds 8-bit numbers about n times; returns the multiply-adds
- * done.  The instructions are those of a backend's name. */
-uint64_t mac_loop(const char *backend, uint64_t n);
+/* Kinds of instructions that multiply and add.  They do so about n times and
+ * return how often. */
+struct mac_loop {
+    const char *name;
+    const char *backend; /* of the library, that has these instructions */
+    uint64_t (*run)(uint64_t n);
+};
+extern const struct mac_loop mac_loops[]; /* [n_mac_loops] */
+extern const int32_t n_mac_loops;
+
+/* The loop that is the limit of a backend's products. */
+const struct mac_loop *mac_loop_of(const char *backend);
+
+/* Adds to a register n times, each time to the last result: n cycles.  Returns
+ * n, or 0 where it is not known how to do so. */
+uint64_t chain_loop(uint64_t n);
 
 #endif

@@ -1,273 +1,171 @@
-/* machine_loops.c: the bare reader and the bare 8-bit multiply-add loops.
+/* machine_loops.c: bare multiply-add loops, and a chain that shows the clock.
  *
  * Products are summed in as few instructions as the instruction set allows and
- * nothing else is done: the rate is a limit that no real kernel reaches. */
+ * nothing else is done: the rate is a limit that no real kernel reaches.  They
+ * are assembly, because a compiler that keeps one sum in memory halves it, and
+ * run wherever their caller has found the instructions to be there. */
 #include "machine.h"
 
 #include <string.h>
 
-#if defined(__x86_64__)
-#include <immintrin.h>
-#elif defined(__ARM_NEON)
-#include <arm_neon.h>
+#if defined(__GNUC__) && defined(__x86_64__)
+#define IS_X86 1
+#elif defined(__GNUC__) && defined(__aarch64__)
+#define IS_ARM 1
 #endif
 
-#define CHAINS 12   /* independent sums: latency 4..6 times 2 a cycle */
-#define CHAINS_16 8 /* where 16 registers hold products, too */
+/* Independent sums: latency 4..6 times 2 a cycle. */
+#define CHAINS 12
+#define TWELVE(one)                                                       \
+    one(0) one(1) one(2) one(3) one(4) one(5) one(6) one(7) one(8) one(9) \
+        one(10) one(11)
 
-/* The compiler must take the value for changed, and as used. */
-#define OPAQUE_X86(x) __asm__ volatile("" : "+x"(x))
-#define OPAQUE_V512(x) __asm__ volatile("" : "+v"(x))
-#define OPAQUE_ARM(x) __asm__ volatile("" : "+w"(x))
-
+/* The compiler must take the value for changed. */
 #if defined(__GNUC__)
-typedef uint64_t read_lane __attribute__((vector_size(16), aligned(16)));
-#define FETCH(address) __builtin_prefetch(address)
+#define HIDE(x) __asm__ volatile("" : "+r"(x))
 #else
-typedef uint64_t read_lane;
-#define FETCH(address) ((void)(address))
+#define HIDE(x) ((x) = *(volatile uint32_t *)&(x))
 #endif
-
-uint64_t read_loop(const void *data, size_t bytes)
-{
-    enum { lanes = 256 / sizeof(read_lane), ahead = 2048 };
-    const char *at = data;
-    const char *end = at + bytes;
-    read_lane sums[8];
-    memset(sums, 0, sizeof sums);
-    for (; at != end; at += 256) {
-        const read_lane *lane = (const void *)at;
-        for (int i = 0; i < 256; i += 64)
-            FETCH(at + ahead + i);
-        for (int i = 0; i < lanes; i++)
-            sums[i % 8] ^= lane[i];
-    }
-    uint64_t words[sizeof sums / 8];
-    memcpy(words, sums, sizeof words);
-    for (size_t i = 1; i < sizeof words / 8; i++)
-        words[0] ^= words[i];
-    return words[0];
-}
 
 static uint64_t mac_loop_plain(uint64_t n)
 {
-    volatile int8_t seed = 3;
-    int32_t sums[CHAINS] = {0};
-    int8_t a = seed;
-    uint64_t rounds = n / CHAINS;
+    uint32_t a = 3, b = 5;
+    uint32_t w = 0, x = 0, y = 0, z = 0;
+    uint64_t rounds = n / 4 + 1;
     for (uint64_t r = 0; r < rounds; r++) {
-        for (int i = 0; i < CHAINS; i++)
-            sums[i] += (int32_t)a * (int8_t)((r + (uint64_t)i) & 127);
+        HIDE(a);
+        w += a * b;
+        HIDE(b);
+        x += a * b;
+        HIDE(a);
+        y += a * b;
+        HIDE(b);
+        z += a * b;
+        HIDE(w);
+        HIDE(x);
+        HIDE(y);
+        HIDE(z);
     }
-    for (int i = 1; i < CHAINS; i++)
-        sums[0] ^= sums[i];
-    seed = (int8_t)sums[0];
-    return rounds * CHAINS;
+    return rounds * 4;
 }
 
-#if defined(__x86_64__)
-/* 32 products and 16 sums of pairs, then 16 additions, each one instruction.
- * Two products, then two sums: alternating, Zen 3 is a tenth slower. */
-__attribute__((target("avx2"))) static uint64_t mac_loop_avx2(uint64_t n)
-{
-    __m256i a = _mm256_set1_epi8(1);
-    __m256i b = _mm256_set1_epi8(2);
-    __m256i sums[CHAINS_16];
-    uint64_t rounds = n / (32 * CHAINS_16);
-    for (int i = 0; i < CHAINS_16; i++)
-        sums[i] = _mm256_setzero_si256();
-    for (uint64_t r = 0; r < rounds; r++) {
-#pragma GCC unroll 8
-        for (int i = 0; i < CHAINS_16; i += 2) {
-            __m256i first = _mm256_maddubs_epi16(a, b);
-            OPAQUE_X86(a);
-            __m256i second = _mm256_maddubs_epi16(a, b);
-            OPAQUE_X86(a);
-            sums[i] = _mm256_add_epi16(sums[i], first);
-            sums[i + 1] = _mm256_add_epi16(sums[i + 1], second);
-            OPAQUE_X86(sums[i]);
-            OPAQUE_X86(sums[i + 1]);
-        }
+#if defined(IS_X86)
+/* Registers 0 .. 11 are sums, 12 and 13 products, 14 and 15 what is multiplied.
+ */
+#define ZERO(i) "vpxor %%xmm" #i ", %%xmm" #i ", %%xmm" #i "\n\t"
+#define LOOP(rounds, body)                                                     \
+    __asm__ volatile(TWELVE(ZERO) ZERO(14) ZERO(15) "1:\n\t" body "dec %0\n\t" \
+                                                    "jnz 1b\n\t"               \
+                                                    "vzeroupper"               \
+                     : "+r"(rounds)                                            \
+                     :                                                         \
+                     : "cc", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5",   \
+                       "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11",       \
+                       "xmm12", "xmm13", "xmm14", "xmm15")
+#define THREE(name, a, b, c) name " %%" a ", %%" b ", %%" c "\n\t"
+
+/* Runs a loop of `per_round` multiply-adds a round about n times. */
+#define DEFINE_LOOP(name, per_round, body)          \
+    static uint64_t name(uint64_t n)                \
+    {                                               \
+        uint64_t rounds = n / (per_round) + 1;      \
+        const uint64_t done = rounds * (per_round); \
+        LOOP(rounds, body);                         \
+        return done;                                \
     }
-    return rounds * 32 * CHAINS_16;
-}
+
+/* 8 products and sums in one instruction. */
+#define FMA(i) THREE("vfmadd231ps", "ymm14", "ymm15", "ymm" #i)
+DEFINE_LOOP(mac_loop_fma, 8 * CHAINS, TWELVE(FMA))
 
 /* 32 products, pairs to 16 bits, pairs to 32 bits, added: exact for any bytes
  * that vpmaddubsw does not saturate. */
-__attribute__((target("avx2"))) static uint64_t mac_loop_wide(uint64_t n)
-{
-    __m256i a = _mm256_set1_epi8(1);
-    __m256i b = _mm256_set1_epi8(2);
-    __m256i one = _mm256_set1_epi16(1);
-    __m256i sums[CHAINS_16];
-    uint64_t rounds = n / (32 * CHAINS_16);
-    for (int i = 0; i < CHAINS_16; i++)
-        sums[i] = _mm256_setzero_si256();
-    for (uint64_t r = 0; r < rounds; r++) {
-#pragma GCC unroll 8
-        for (int i = 0; i < CHAINS_16; i++) {
-            OPAQUE_X86(a);
-            sums[i] = _mm256_add_epi32(
-                sums[i], _mm256_madd_epi16(_mm256_maddubs_epi16(a, b), one));
-            OPAQUE_X86(sums[i]);
-        }
-    }
-    return rounds * 32 * CHAINS_16;
-}
+#define WIDE(i)                                    \
+    THREE("vpmaddubsw", "ymm14", "ymm15", "ymm12") \
+    THREE("vpmaddwd", "ymm12", "ymm15", "ymm12")   \
+    THREE("vpaddd", "ymm12", "ymm" #i, "ymm" #i)
+DEFINE_LOOP(mac_loop_wide, 32 * CHAINS, TWELVE(WIDE))
 
-__attribute__((target("avx2,fma"))) static uint64_t mac_loop_fma(uint64_t n)
-{
-    __m256 a = _mm256_set1_ps(1);
-    __m256 sums[CHAINS];
-    uint64_t rounds = n / (8 * CHAINS);
-    for (int i = 0; i < CHAINS; i++)
-        sums[i] = _mm256_setzero_ps();
-    for (uint64_t r = 0; r < rounds; r++) {
-#pragma GCC unroll 12
-        for (int i = 0; i < CHAINS; i++) {
-            sums[i] = _mm256_fmadd_ps(a, a, sums[i]);
-            OPAQUE_X86(sums[i]);
-        }
-    }
-    return rounds * 8 * CHAINS;
-}
+/* 32 products and 16 sums of pairs, then 16 additions.  Two products, then two
+ * sums: alternating, Zen 3 is a tenth slower. */
+#define NARROW(i, j)                               \
+    THREE("vpmaddubsw", "ymm14", "ymm15", "ymm12") \
+    THREE("vpmaddubsw", "ymm14", "ymm15", "ymm13") \
+    THREE("vpaddw", "ymm12", "ymm" #i, "ymm" #i)   \
+    THREE("vpaddw", "ymm13", "ymm" #j, "ymm" #j)
+DEFINE_LOOP(mac_loop_narrow, 32 * CHAINS,
+            NARROW(0, 1) NARROW(2, 3) NARROW(4, 5) NARROW(6, 7) NARROW(8, 9)
+                NARROW(10, 11))
 
-__attribute__((target("avx512f,avx512vl,avx512vnni"))) static uint64_t
-mac_loop_vnni256(uint64_t n)
-{
-    __m256i a = _mm256_set1_epi8(1);
-    __m256i b = _mm256_set1_epi8(2);
-    __m256i sums[CHAINS];
-    uint64_t rounds = n / (32 * CHAINS);
-    for (int i = 0; i < CHAINS; i++)
-        sums[i] = _mm256_setzero_si256();
-    for (uint64_t r = 0; r < rounds; r++) {
-#pragma GCC unroll 12
-        for (int i = 0; i < CHAINS; i++)
-            sums[i] = _mm256_dpbusd_epi32(sums[i], a, b);
-        OPAQUE_X86(a);
+/* 32 or 64 products, summed by fours into 32 bits, in one instruction. */
+#define VNNI256(i) THREE("vpdpbusd", "ymm14", "ymm15", "ymm" #i)
+#define VNNI512(i) THREE("vpdpbusd", "zmm14", "zmm15", "zmm" #i)
+DEFINE_LOOP(mac_loop_vnni256, 32 * CHAINS, TWELVE(VNNI256))
+DEFINE_LOOP(mac_loop_vnni512, 64 * CHAINS, TWELVE(VNNI512))
+#elif defined(IS_ARM)
+/* v0 .. v11 are the sums, v30 and v31 what is multiplied.  The newer ones are
+ * numbers, so that the assembler need not know them. */
+#define SMLAL(i) "smlal v" #i ".8h, v30.8b, v31.8b\n\t"
+#define SDOT(i) ".inst 0x4e9f97c0 + " #i "\n\t"  /* v#i.4s, v30.16b, v31.16b */
+#define SMMLA(i) ".inst 0x4e9fa7c0 + " #i "\n\t" /* the same */
+#define DEFINE_LOOP(name, per_round, body)                                     \
+    static uint64_t name(uint64_t n)                                           \
+    {                                                                          \
+        const uint64_t rounds = n / (per_round) + 1;                           \
+        for (uint64_t r = 0; r < rounds; r++)                                  \
+            __asm__ volatile(body                                              \
+                             :                                                 \
+                             :                                                 \
+                             : "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", \
+                               "v8", "v9", "v10", "v11");                      \
+        return rounds * (per_round);                                           \
     }
-    for (int i = 0; i < CHAINS; i++)
-        OPAQUE_X86(sums[i]);
-    return rounds * 32 * CHAINS;
-}
 
-/* 64 products, summed by fours into 32 bits, in one instruction. */
-__attribute__((target("avx512f,avx512vnni"))) static uint64_t
-mac_loop_vnni(uint64_t n)
-{
-    __m512i a = _mm512_set1_epi8(1);
-    __m512i b = _mm512_set1_epi8(2);
-    __m512i sums[CHAINS];
-    uint64_t rounds = n / (64 * CHAINS);
-    for (int i = 0; i < CHAINS; i++)
-        sums[i] = _mm512_setzero_si512();
-    for (uint64_t r = 0; r < rounds; r++) {
-#pragma GCC unroll 12
-        for (int i = 0; i < CHAINS; i++)
-            sums[i] = _mm512_dpbusd_epi32(sums[i], a, b);
-        OPAQUE_V512(a);
-    }
-    for (int i = 0; i < CHAINS; i++)
-        OPAQUE_V512(sums[i]);
-    return rounds * 64 * CHAINS;
-}
-#elif defined(__ARM_NEON)
-static uint64_t mac_loop_neon(uint64_t n)
-{
-    int8x16_t a = vdupq_n_s8(1);
-    int8x16_t b = vdupq_n_s8(2);
-#if defined(__ARM_FEATURE_DOTPROD)
-    int32x4_t sums[CHAINS];
-    const uint64_t width = 16; /* products of one instruction */
-#else
-    int16x8_t sums[CHAINS];
-    const uint64_t width = 8;
-#endif
-    uint64_t rounds = n / (width * CHAINS);
-    memset(sums, 0, sizeof sums);
-    for (uint64_t r = 0; r < rounds; r++) {
-        for (int i = 0; i < CHAINS; i++) {
-            OPAQUE_ARM(a);
-#if defined(__ARM_FEATURE_DOTPROD)
-            sums[i] = vdotq_s32(sums[i], a, b);
-#else
-            sums[i] = vmlal_s8(sums[i], vget_low_s8(a), vget_low_s8(b));
-#endif
-        }
-    }
-    for (int i = 0; i < CHAINS; i++)
-        OPAQUE_ARM(sums[i]);
-    return rounds * width * CHAINS;
-}
+DEFINE_LOOP(mac_loop_smlal, 8 * CHAINS, TWELVE(SMLAL))
+DEFINE_LOOP(mac_loop_sdot, 16 * CHAINS, TWELVE(SDOT))
+DEFINE_LOOP(mac_loop_smmla, 32 * CHAINS, TWELVE(SMMLA)) /* 2 x 8 by 8 x 2 */
 #endif
 
 uint64_t chain_loop(uint64_t n)
 {
-    uint64_t x = 1;
-    for (uint64_t i = 0; i < n; i += 8) {
-#if defined(__x86_64__)
-        __asm__ volatile("add $1, %0; add $1, %0; add $1, %0; add $1, %0;"
-                         "add $1, %0; add $1, %0; add $1, %0; add $1, %0"
-                         : "+r"(x));
-#elif defined(__aarch64__)
-        __asm__ volatile("add %0, %0, 1; add %0, %0, 1; add %0, %0, 1;"
-                         "add %0, %0, 1; add %0, %0, 1; add %0, %0, 1;"
-                         "add %0, %0, 1; add %0, %0, 1"
-                         : "+r"(x));
-#else
-        for (int k = 0; k < 8; k++) {
-            volatile uint64_t step = 1;
-            x += step;
-        }
+#if defined(IS_X86)
+#define ADD "add $1, %0\n\t"
+#elif defined(IS_ARM)
+#define ADD "add %0, %0, 1\n\t"
 #endif
-    }
-    volatile uint64_t sink = x;
-    (void)sink;
-    return n;
-}
-
-#if !defined(__x86_64__)
-static bool has_nothing(void)
-{
-    return true;
-}
+#ifdef ADD
+    uint64_t x = n;
+    for (uint64_t i = 0; i < n; i += 8)
+        __asm__ volatile(ADD ADD ADD ADD ADD ADD ADD ADD : "+r"(x));
+    return (n + 7) / 8 * 8;
 #else
-static bool has_avx2(void)
-{
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-}
-
-static bool has_vnni(void)
-{
-    return __builtin_cpu_supports("avx512vnni") != 0;
-}
+    (void)n;
+    return 0;
 #endif
+}
 
-const struct mac_tier mac_tiers[] = {
-#if defined(__x86_64__)
-    {"f32 fma, 256 bits", "FMA", has_avx2, mac_loop_fma},
-    {"vpmaddubsw + vpmaddwd + vpaddd", "AVX2", has_avx2, mac_loop_wide},
-    {"vpmaddubsw + vpaddw", "AVX2", has_avx2, mac_loop_avx2},
-    {"vpdpbusd, 256 bits", "AVX-512 VNNI", has_vnni, mac_loop_vnni256},
-    {"vpdpbusd, 512 bits", "AVX-512 VNNI", has_vnni, mac_loop_vnni},
-#else
-    {"plain", "", has_nothing, mac_loop_plain},
+/* ORDER moe_backend_at, and the best of a backend last. */
+const struct mac_loop mac_loops[] = {
+    {"plain C", "scalar", mac_loop_plain},
+#if defined(IS_X86)
+    {"f32 vfmadd, 256 bits", "avx2", mac_loop_fma},
+    {"vpmaddubsw + vpmaddwd + vpaddd", "avx2", mac_loop_wide},
+    {"vpmaddubsw + vpaddw", "avx2", mac_loop_narrow},
+    {"vpdpbusd, 256 bits", "avx512", mac_loop_vnni256},
+    {"vpdpbusd, 512 bits", "avx512", mac_loop_vnni512},
+#elif defined(IS_ARM)
+    {"smlal", "neon", mac_loop_smlal},
+    {"sdot", "neon_dotprod", mac_loop_sdot},
+    {"smmla", "neon_i8mm", mac_loop_smmla},
 #endif
 };
-const int32_t n_mac_tiers = sizeof mac_tiers / sizeof *mac_tiers;
+const int32_t n_mac_loops = sizeof mac_loops / sizeof *mac_loops;
 
-uint64_t mac_loop(const char *backend, uint64_t n)
+const struct mac_loop *mac_loop_of(const char *backend)
 {
-#if defined(__x86_64__)
-    if (strcmp(backend, "avx512") == 0)
-        return mac_loop_vnni(n);
-    if (strcmp(backend, "avx2") == 0)
-        return mac_loop_avx2(n);
-#elif defined(__ARM_NEON)
-    if (strncmp(backend, "neon", 4) == 0)
-        return mac_loop_neon(n);
-#endif
-    (void)backend;
-    return mac_loop_plain(n);
+    const struct mac_loop *best = &mac_loops[0];
+    for (int32_t i = 1; i < n_mac_loops; i++)
+        if (strcmp(mac_loops[i].backend, backend) == 0)
+            best = &mac_loops[i];
+    return best;
 }

@@ -132,6 +132,14 @@ def wrong_values_name_what_was_expected():
             (('logits', 'tiny', '--ids', '1,9999', '--sha256'), '9999'),
             (('bench', 'tiny', '-p', '0'), 'from 1'),
             (('bench',), 'MODEL is missing'),
+            (('bench', 'tiny', '--kernels'), 'takes no MODEL'),
+            (('bench', '--kernels', '--machine'), 'one at a time'),
+            (('bench', 'tiny', '--type', 'Q4_K'), 'go with --kernels'),
+            (('bench', '--kernels', '--type', 'Q4_K,Q9'), "found 'Q9'"),
+            (('bench', '--kernels', '--tokens', '513'), '1 to 512'),
+            (('bench', '--kernels', '--shape', '64'), 'ROWSxCOLS'),
+            (('bench', '--kernels', '--type', 'Q4_K', '--shape', '8x100'),
+             'multiple of 256 for Q4_K'),
             (('completion', 'csh'), 'bash, zsh or fish')):
         result = moe(*args, code=2)
         assert sentence in result.err and result.out == '', result.err
@@ -635,10 +643,49 @@ def bench_prints_its_table_in_three_forms():
         moe(*args, '--compare', path, code=1)
     lines = moe(*args, '-o', 'csv').out.splitlines()
     assert len(lines) == 5 and lines[0].startswith('test,threads,'), lines
+
+
+def bench_knows_the_limits_of_the_machine():
     machine = moe('bench', 'tiny', '--machine', '-t', 1, '--json').json()
     limit, = machine['limits']
     assert limit['read_bytes_per_second'] > 1e8, limit
     assert limit['macs_per_second'] > 1e8, limit
+    assert machine['reads'] == "the model's file", machine
+    known = {b['name']: b for b in moe('doctor', '--json').json()['backends']}
+    for loop in machine['loops']:
+        backend = known.get(loop['backend'], {'available': False})
+        assert loop['available'] == backend['available'], loop
+        assert bool(loop['reason']) != loop['available'], loop
+        assert len(loop['rates']) == loop['available'], loop
+        for rate in loop['rates']:
+            assert rate['macs_per_second'] > 1e7, loop
+    text = moe('bench', 'tiny', '--machine', '-t', 1).out
+    for loop in machine['loops']:
+        assert loop['name'] in text and loop['reason'] in text, text
+    lines = moe('bench', 'tiny', '--machine', '-t', 1, '-o', 'csv').out
+    assert lines.startswith('limit,threads,per_second,per_cycle\nread,1,')
+
+
+def bench_measures_single_kernels():
+    args = ('bench', '--kernels', '--type', 'q4_k,F32', '--tokens', '1,5',
+            '--shape', '64x256')
+    rows = moe(*args, '-o', 'json').json()['rows']
+    cells = {(row['type'], row['tokens']) for row in rows}
+    assert cells == {('Q4_K', 1), ('Q4_K', 5), ('F32', 1), ('F32', 5)}, cells
+    for row in rows:
+        assert (row['rows'], row['cols']) == (64, 256), row
+        assert row['seconds'] > 0 and row['read_bytes_per_second'] > 0, row
+        assert (row['share_of_reader'] > 0) == (row['tokens'] == 1), row
+        assert row['share_of_loop'] > 0, row
+    for cell in cells:  # the library takes one family
+        assert sum(row['is_chosen'] for row in rows
+                   if (row['type'], row['tokens']) == cell) == 1, rows
+    scalar = moe(*args, '--backend', 'scalar', '-o', 'csv').out.splitlines()
+    assert scalar[0].startswith('type,backend,family,rows,cols,'), scalar
+    assert [line.split(',')[:3] for line in scalar[1:]] == [
+        ['F32', 'scalar', 'A'], ['F32', 'scalar', 'A'],
+        ['Q4_K', 'scalar', 'A'], ['Q4_K', 'scalar', 'A']], scalar
+    assert '| Q4_K | ' in moe(*args).out
 
 
 def doctor_finds_this_machine_sound():
@@ -689,5 +736,7 @@ if __name__ == '__main__':
         inspect_shows_the_file,
         estimate_adds_up,
         bench_prints_its_table_in_three_forms,
+        bench_knows_the_limits_of_the_machine,
+        bench_measures_single_kernels,
         doctor_finds_this_machine_sound,
     )])
