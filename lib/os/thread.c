@@ -175,9 +175,11 @@ static bool pool_linger(const struct moe__pool *pool, int32_t n_active,
  * the caller writes the gate and then reads n_sleeping; all four operations are
  * sequentially consistent, so at least one of the two sees the other.  If it is
  * the caller, it locks the mutex, which it gets only when this thread is inside
- * moe__cond_wait, and wakes it.  A worker that is not active is not counted
- * (it would make each phase wake everybody): the caller always wakes when
- * n_active grows. */
+ * moe__cond_wait, and wakes it.  What is written before something is read is
+ * written by an exchange or an addition: a plain store would do by C11, but
+ * qemu (7.2, AArch64 on x86-64) lets the load overtake it.  A worker that is
+ * not active is not counted (it would make each phase wake everybody): the
+ * caller always wakes when n_active grows. */
 static uint64_t pool_sleep(struct moe__pool *pool, int32_t index, uint32_t seen)
 {
     uint64_t gate;
@@ -277,9 +279,9 @@ static void pool_open(struct moe__pool *pool, int32_t n_chunks)
     const uint64_t old =
         atomic_load_explicit(&pool->gate, memory_order_relaxed);
     const uint64_t phase = (old >> GATE_PHASE_SHIFT) + 1;
-    atomic_store(&pool->gate, phase << GATE_PHASE_SHIFT |
-                                  (uint64_t)n_active << GATE_ACTIVE_SHIFT |
-                                  GATE_OPEN);
+    atomic_exchange(&pool->gate, phase << GATE_PHASE_SHIFT |
+                                     (uint64_t)n_active << GATE_ACTIVE_SHIFT |
+                                     GATE_OPEN);
     if (n_active > gate_active(old) || atomic_load(&pool->n_sleeping) > 0) {
         moe__mutex_lock(&pool->mutex);
         moe__cond_wake_all(&pool->work);
@@ -302,7 +304,7 @@ static void pool_close(struct moe__pool *pool)
     if (atomic_load_explicit(&pool->n_left, memory_order_acquire) == n_entered)
         return;
     moe__mutex_lock(&pool->mutex);
-    atomic_store(&pool->is_caller_sleeping, 1);
+    atomic_exchange(&pool->is_caller_sleeping, 1);
     while (atomic_load(&pool->n_left) != n_entered)
         moe__cond_wait(&pool->done, &pool->mutex);
     atomic_store(&pool->is_caller_sleeping, 0);
