@@ -643,6 +643,56 @@ typedef struct moe_context_stats {
 MOE_API moe_status moe_context_describe(const moe_context *ctx,
                                         moe_context_stats *stats);
 
+typedef struct moe_score {
+    size_t struct_size;
+    double logprob;    /* natural logarithm, of all scored tokens together */
+    int32_t n_tokens;  /* that were scored */
+    int32_t is_greedy; /* 1: each of them was the likeliest */
+} moe_score;
+
+/* How likely a continuation is: the sum of the log-probabilities of tokens
+ * [n_given, n), each given all tokens before it.  The context is emptied first
+ * and holds the n tokens after.
+ *
+ * tokens   [n], ids in [0, n_vocab): what is given, begin-of-text included, and
+ *          then the continuation.    n_given  1 .. n - 1.
+ * score    filled up to score->struct_size.
+ * Shapes   tokens int32 [n].
+ * Returns  MOE_OK; as moe_context_eval.
+ * Threads  as moe_context_eval.
+ * Since    0.1 */
+MOE_API moe_status moe_context_score(moe_context *ctx, const moe_token *tokens,
+                                     int32_t n, int32_t n_given,
+                                     moe_score *score);
+
+typedef int32_t moe_pooling;
+enum {
+    MOE_POOLING_AUTO = 0, /* what the file says, else mean */
+    MOE_POOLING_MEAN = 1,
+    MOE_POOLING_FIRST = 2,
+    MOE_POOLING_LAST = 3
+};
+
+typedef struct moe_embed_params {
+    size_t struct_size;
+    moe_pooling pooling;
+    int32_t keeps_length; /* 1: the vector is not scaled to length 1 */
+} moe_embed_params;
+
+/* A text as a vector: the last layer's normalised states of its tokens, pooled.
+ * The context is emptied first and holds the n tokens after.
+ *
+ * tokens   [n].    params  NULL = defaults.
+ * vector   [n_dims], the first n_dims of d_model numbers; a shorter vector is
+ *          cut before it is scaled.    n_dims  1 .. d_model.
+ * Shapes   tokens int32 [n], vector float [n_dims].
+ * Returns  MOE_OK; MOE_ERR_NO_MEMORY; as moe_context_eval.
+ * Threads  as moe_context_eval.
+ * Since    0.1 */
+MOE_API moe_status moe_context_embed(moe_context *ctx, const moe_token *tokens,
+                                     int32_t n, const moe_embed_params *params,
+                                     float *vector, int32_t n_dims);
+
 /* How often each expert of a layer was used since creation.
  * counts   [n_experts].    n  must be n_experts.
  * Shapes   uint64 [n_experts].

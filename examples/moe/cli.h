@@ -36,12 +36,14 @@ struct text_list {
     size_t n;
 };
 
+enum { MOST_OPTIONS = 128 }; /* rows of the option table */
+
 struct options {
     const char *program; /* how it was called */
     const struct command *command;
     const char *args[3]; /* [n_args] MODEL and what may follow it */
     int32_t n_args;
-    uint64_t given; /* bit i: row i of the option table was used */
+    bool given[MOST_OPTIONS]; /* row i of the option table was used */
     moe_context_params context;
     moe_sampler_params sampler;
     struct text_list meta;
@@ -81,6 +83,9 @@ struct options {
     bool wants_machine;
     bool wants_kernels;
     bool is_all;
+    bool keeps_length;
+    int32_t pooling;
+    const char *pooling_name;
     const char *types;
     const char *token_counts;
     const char *shapes;
@@ -367,5 +372,7 @@ int inspect_run(struct options *options);
 int estimate_run(struct options *options);
 int bench_run(struct options *options);
 int doctor_run(struct options *options);
+int score_run(struct options *options);
+int embed_run(struct options *options);
 
 #endif

@@ -81,6 +81,22 @@ const struct command commands[] = {
      "7\n"
      "if not). Uses the model `tiny` unless one is given.\n",
      0, 1, doctor_run},
+    {"score", "MODEL", "how likely texts continue texts",
+     "echo '{\"context\": \"2 + 2 =\", \"continuation\": \" 4\"}' | moe score "
+     "tiny\n"
+     "moe score model.gguf < questions.jsonl\n",
+     "Reads JSON lines {\"context\", \"continuation\"} and prints for each\n"
+     "{\"logprob\", \"n\", \"greedy\"}: the natural logarithm of the\n"
+     "continuation's probability, its tokens, and whether each of them was "
+     "the\n"
+     "likeliest.\n",
+     1, 1, score_run},
+    {"embed", "MODEL", "texts as vectors",
+     "echo 'A story about a dog' | moe embed tiny\n"
+     "moe embed model.gguf --pooling last < lines.txt > vectors.jsonl\n",
+     "Each line of stdin becomes a JSON array: the last layer's states of its\n"
+     "tokens, pooled, and scaled to length 1 unless --no-normalize is given.\n",
+     1, 1, embed_run},
     {"completion", "SHELL", "completions for bash, zsh or fish",
      "source <(moe completion bash)\n"
      "moe completion zsh > ~/.zfunc/_moe\n"

@@ -10,8 +10,12 @@
 #define INSPECT (UINT32_C(1) << 5)
 #define ESTIMATE (UINT32_C(1) << 6)
 #define DOCTOR (UINT32_C(1) << 7)
+#define SCORE (UINT32_C(1) << 8)
+#define EMBED (UINT32_C(1) << 9)
 #define TALKS (RUN | CHAT)
-#define OPENS (TALKS | TOKENIZE | LOGITS | BENCH | INSPECT | ESTIMATE | DOCTOR)
+#define OPENS                                                                  \
+    (TALKS | TOKENIZE | LOGITS | BENCH | INSPECT | ESTIMATE | DOCTOR | SCORE | \
+     EMBED)
 #define ANY UINT32_MAX
 
 #define AT(field) offsetof(struct options, field), NULL
@@ -74,8 +78,8 @@ const struct option option_table[] = {
      "only the row of the last id"},
     {LOGITS, 0, "sha256", NULL, OPTION_SWITCH, AT(wants_sha256),
      "print the digest of the bytes"},
-    {LOGITS | ESTIMATE | TALKS, 0, "batch", "N", CONTEXT(n_batch),
-     "evaluate at most N tokens at once (512)"},
+    {LOGITS | ESTIMATE | TALKS | SCORE | EMBED, 0, "batch", "N",
+     CONTEXT(n_batch), "evaluate at most N tokens at once (512)"},
     /* bench */
     {BENCH, 'p', "prompt-sizes", "N,...", OPTION_TEXT, AT(prompt_sizes),
      "tokens evaluated at once (512)"},
@@ -106,6 +110,11 @@ const struct option option_table[] = {
     /* inspect */
     {INSPECT, 0, "tensors", NULL, OPTION_SWITCH, AT(wants_tensors),
      "list every tensor"},
+    /* embed */
+    {EMBED, 0, "pooling", "auto|mean|first|last", OPTION_TEXT, AT(pooling_name),
+     "how states become one vector (the file's)"},
+    {EMBED, 0, "no-normalize", NULL, OPTION_SWITCH, AT(keeps_length),
+     "do not scale to length 1"},
     /* common */
     {OPENS & ~BENCH, 't', "threads", "N", CONTEXT(n_threads),
      "number of threads (all cores)"},
@@ -131,8 +140,8 @@ const struct option option_table[] = {
      "print the version"},
 };
 const int32_t n_options = (int32_t)COUNT_OF(option_table);
-_Static_assert(COUNT_OF(option_table) <= 64,
-               "struct options.given has 64 bits");
+_Static_assert(COUNT_OF(option_table) <= MOST_OPTIONS,
+               "struct options.given has a place for each");
 
 bool option_is_common(const struct option *option)
 {

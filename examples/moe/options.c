@@ -22,8 +22,7 @@ bool option_belongs(const struct option *option, const struct command *command)
 bool option_is_given(const struct options *options, const char *name)
 {
     for (int32_t i = 0; i < n_options; i++)
-        if (strcmp(option_table[i].name, name) == 0 &&
-            (options->given >> i & 1) != 0)
+        if (strcmp(option_table[i].name, name) == 0 && options->given[i])
             return true;
     return false;
 }
@@ -70,7 +69,7 @@ const char *nearest_word(const char *word, const char *const *words, size_t n)
 
 static int unknown_option(const struct command *command, const char *word)
 {
-    const char *names[64];
+    const char *names[MOST_OPTIONS];
     size_t n = 0;
     for (int32_t i = 0; i < n_options; i++)
         if (option_belongs(&option_table[i], command))
@@ -265,7 +264,7 @@ static int take_option(int argc, char **argv, struct options *out, int *code)
     }
     if (option->letter == 'h' && argv[0][1] == 'h')
         out->wants_short_help = true;
-    out->given |= (uint64_t)1 << (option - option_table);
+    out->given[option - option_table] = true;
     *code = option_set(option, out, value);
     return *code == CODE_DONE ? used : 0;
 }

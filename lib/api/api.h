@@ -79,4 +79,15 @@ moe_status moe__context_settle(const moe_model *model,
                                struct moe__run_params *out,
                                struct moe__err *err);
 
+/* One caller at a time: MOE_ERR_BUSY, or the context is entered. */
+moe_status moe__context_enter(moe_context *ctx);
+/* Returns status. */
+moe_status moe__context_leave(moe_context *ctx, moe_status status);
+/* Ids are in the vocabulary and n tokens fit. */
+moe_status moe__context_check(moe_context *ctx, const moe_token *tokens,
+                              int32_t n);
+/* One step of at most n_batch tokens. */
+moe_status moe__context_step(moe_context *ctx, const moe_token *tokens,
+                             int32_t n);
+
 #endif

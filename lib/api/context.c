@@ -125,9 +125,9 @@ void moe_context_destroy(moe_context *ctx)
     moe__mem_free(&mem, ctx, sizeof *ctx);
 }
 
-/* One caller at a time.  The message is not touched when busy: it belongs to
- * the thread that is inside. */
-static moe_status context_enter(moe_context *ctx)
+/* The message is not touched when busy: it belongs to the thread that is
+ * inside. */
+moe_status moe__context_enter(moe_context *ctx)
 {
     if (ctx == NULL)
         return MOE_ERR_ARGUMENT;
@@ -137,14 +137,14 @@ static moe_status context_enter(moe_context *ctx)
     return MOE_OK;
 }
 
-static moe_status context_leave(moe_context *ctx, moe_status status)
+moe_status moe__context_leave(moe_context *ctx, moe_status status)
 {
     atomic_store(&ctx->is_busy, 0);
     return status;
 }
 
-static moe_status check_tokens(moe_context *ctx, const moe_token *tokens,
-                               int32_t n)
+moe_status moe__context_check(moe_context *ctx, const moe_token *tokens,
+                              int32_t n)
 {
     int32_t n_vocab = ctx->model->net.n_vocab;
     if (tokens == NULL || n < 1)
@@ -166,9 +166,9 @@ static moe_status check_tokens(moe_context *ctx, const moe_token *tokens,
     return MOE_OK;
 }
 
-/* One step.  A cancel is consumed by the call that it stops. */
-static moe_status context_step(moe_context *ctx, const moe_token *tokens,
-                               int32_t n)
+/* A cancel is consumed by the call that it stops. */
+moe_status moe__context_step(moe_context *ctx, const moe_token *tokens,
+                             int32_t n)
 {
     ctx->n_logits = 0;
     if (!moe__engine_step(&ctx->engine, tokens, n, ctx->pos, &ctx->stop)) {
@@ -187,14 +187,14 @@ static moe_status context_step(moe_context *ctx, const moe_token *tokens,
 static moe_status context_eval(moe_context *ctx, const moe_token *tokens,
                                int32_t n, int32_t *n_done, bool is_one_step)
 {
-    MOE__TRY(check_tokens(ctx, tokens, n));
+    MOE__TRY(moe__context_check(ctx, tokens, n));
     uint64_t start_ns = moe__clock_ns();
     uint64_t fpu = moe__fpu_begin();
     moe_status status = MOE_OK;
     int32_t done = 0;
     do {
         int32_t step = moe__min_i32(n - done, ctx->engine.params.n_batch);
-        status = context_step(ctx, tokens + done, step);
+        status = moe__context_step(ctx, tokens + done, step);
         if (status == MOE_OK)
             done += step;
     } while (status == MOE_OK && done < n && !is_one_step);
@@ -208,9 +208,9 @@ static moe_status context_eval(moe_context *ctx, const moe_token *tokens,
 moe_status moe_context_eval(moe_context *ctx, const moe_token *tokens,
                             int32_t n, int32_t *n_done)
 {
-    MOE__TRY(context_enter(ctx));
-    return context_leave(ctx,
-                         context_eval(ctx, tokens, n, n_done, n_done != NULL));
+    MOE__TRY(moe__context_enter(ctx));
+    return moe__context_leave(
+        ctx, context_eval(ctx, tokens, n, n_done, n_done != NULL));
 }
 
 static moe_status context_prompt(moe_context *ctx, const char *text,
@@ -230,8 +230,9 @@ static moe_status context_prompt(moe_context *ctx, const char *text,
 moe_status moe_context_prompt(moe_context *ctx, const char *text,
                               int64_t text_bytes, moe_text_flags flags)
 {
-    MOE__TRY(context_enter(ctx));
-    return context_leave(ctx, context_prompt(ctx, text, text_bytes, flags));
+    MOE__TRY(moe__context_enter(ctx));
+    return moe__context_leave(ctx,
+                              context_prompt(ctx, text, text_bytes, flags));
 }
 
 static moe_status context_generate(moe_context *ctx, moe_sampler *sampler,
@@ -270,8 +271,8 @@ static moe_status context_generate(moe_context *ctx, moe_sampler *sampler,
 moe_status moe_context_generate(moe_context *ctx, moe_sampler *sampler,
                                 moe_token *token, moe_token_info *info)
 {
-    MOE__TRY(context_enter(ctx));
-    return context_leave(ctx, context_generate(ctx, sampler, token, info));
+    MOE__TRY(moe__context_enter(ctx));
+    return moe__context_leave(ctx, context_generate(ctx, sampler, token, info));
 }
 
 const float *moe_context_logits(const moe_context *ctx, int32_t row)
@@ -290,16 +291,16 @@ int32_t moe_context_position(const moe_context *ctx)
 
 moe_status moe_context_rewind(moe_context *ctx, int32_t position)
 {
-    MOE__TRY(context_enter(ctx));
+    MOE__TRY(moe__context_enter(ctx));
     if (position < 0 || position > ctx->pos)
-        return context_leave(ctx, moe__fail(&ctx->err, MOE_ERR_ARGUMENT,
-                                            "position: expected 0 to %d, "
-                                            "found %d",
-                                            ctx->pos, position));
+        return moe__context_leave(ctx, moe__fail(&ctx->err, MOE_ERR_ARGUMENT,
+                                                 "position: expected 0 to %d, "
+                                                 "found %d",
+                                                 ctx->pos, position));
     if (position < ctx->pos)
         ctx->n_logits = 0;
     ctx->pos = position;
-    return context_leave(ctx, MOE_OK);
+    return moe__context_leave(ctx, MOE_OK);
 }
 
 void moe_context_cancel(moe_context *ctx)
@@ -310,15 +311,15 @@ void moe_context_cancel(moe_context *ctx)
 
 moe_status moe_context_set_threads(moe_context *ctx, int32_t n_threads)
 {
-    MOE__TRY(context_enter(ctx));
+    MOE__TRY(moe__context_enter(ctx));
     int32_t most = ctx->engine.params.n_threads;
     if (n_threads < 1 || n_threads > most)
-        return context_leave(ctx, moe__fail(&ctx->err, MOE_ERR_ARGUMENT,
-                                            "n_threads: expected 1 to %d, "
-                                            "found %d",
-                                            most, n_threads));
+        return moe__context_leave(ctx, moe__fail(&ctx->err, MOE_ERR_ARGUMENT,
+                                                 "n_threads: expected 1 to %d, "
+                                                 "found %d",
+                                                 most, n_threads));
     moe__engine_set_threads(&ctx->engine, n_threads);
-    return context_leave(ctx, MOE_OK);
+    return moe__context_leave(ctx, MOE_OK);
 }
 
 moe_status moe_context_describe(const moe_context *ctx,

@@ -21,36 +21,57 @@ static void embed_token(void *arg, int32_t token, int32_t thread)
     }
 }
 
-/* Output rows are the last tokens of the step. */
+/* The tokens of a step whose logits are computed. */
+struct head_rows {
+    const struct moe__step *step;
+    int32_t first;
+};
+
 static void head_norm_row(void *arg, int32_t row, int32_t thread)
 {
-    const struct moe__step *step = arg;
-    const struct moe__engine *e = step->engine;
-    int32_t token = e->params.wants_all_logits ? row : step->n - 1;
-    moe__acts_norm(e, thread, row, token, e->net->output_norm);
+    const struct head_rows *rows = arg;
+    const struct moe__engine *e = rows->step->engine;
+    moe__acts_norm(e, thread, row, rows->first + row, e->net->output_norm);
 }
 
 static void cap_row(void *arg, int32_t row, int32_t thread)
 {
-    const struct moe__step *step = arg;
-    const struct moe__engine *e = step->engine;
+    const struct head_rows *rows = arg;
+    const struct moe__engine *e = rows->step->engine;
     const struct moe__net *net = e->net;
     (void)thread;
     e->kern.softcap(e->logits + (size_t)row * (size_t)net->n_vocab,
                     net->logit_softcap, net->n_vocab);
 }
 
-static void run_head(const struct moe__step *step)
+/* Logits of n tokens of the step, as rows 0 .. n - 1. */
+static void run_head(const struct moe__step *step, int32_t first, int32_t n)
 {
     struct moe__engine *e = step->engine;
-    void *arg = (void *)(uintptr_t)step;
-    int32_t n_rows = e->params.wants_all_logits ? step->n : 1;
+    struct head_rows rows = {step, first};
     const struct moe__matmul head =
-        moe__run_job(&e->net->output, &e->in, e->logits, n_rows);
-    moe__step_run(step, head_norm_row, arg, n_rows);
+        moe__run_job(&e->net->output, &e->in, e->logits, n);
+    moe__step_run(step, head_norm_row, &rows, n);
     moe__step_matmul(step, &head, 1);
     if (e->net->logit_softcap > 0)
-        moe__step_run(step, cap_row, arg, n_rows);
+        moe__step_run(step, cap_row, &rows, n);
+}
+
+bool moe__engine_head(struct moe__engine *engine, int32_t token,
+                      const _Atomic int32_t *stop)
+{
+    const struct moe__step step = {.engine = engine, .n = 1, .stop = stop};
+    run_head(&step, token, 1);
+    moe__pool_rest(engine->pool);
+    return !moe__step_is_stopped(&step);
+}
+
+void moe__engine_hidden(const struct moe__engine *engine, int32_t token,
+                        float *out)
+{
+    const struct moe__net *net = engine->net;
+    engine->kern.rms_norm(out, engine->x + (size_t)token * (size_t)net->d_model,
+                          net->output_norm, net->d_model, net->eps);
 }
 
 bool moe__engine_step(struct moe__engine *engine, const moe_token *tokens,
@@ -73,8 +94,9 @@ bool moe__engine_step(struct moe__engine *engine, const moe_token *tokens,
         else
             moe__block_ffn(&step);
     }
+    const bool is_all = engine->params.wants_all_logits;
     if (!moe__step_is_stopped(&step))
-        run_head(&step);
+        run_head(&step, is_all ? 0 : n - 1, is_all ? n : 1);
     moe__pool_rest(engine->pool);
     return !moe__step_is_stopped(&step);
 }

@@ -118,6 +118,13 @@ void moe__engine_set_threads(struct moe__engine *engine, int32_t n);
  * positions from pos on hold nothing. */
 bool moe__engine_step(struct moe__engine *engine, const moe_token *tokens,
                       int32_t n, int32_t pos, const _Atomic int32_t *stop);
+/* After a step: the logits of its token `token` (counted in the step) as row 0;
+ * false if stopped. */
+bool moe__engine_head(struct moe__engine *engine, int32_t token,
+                      const _Atomic int32_t *stop);
+/* After a step: what the head sees of a token, normalised: out [d_model]. */
+void moe__engine_hidden(const struct moe__engine *engine, int32_t token,
+                        float *out);
 
 /* ------------------------------------------------ between the files of run */
 

@@ -25,7 +25,7 @@ SHARED = Path(os.environ.get('MOE_SHARED', tap.ROOT.parent / 'shared'))
 TINY = tap.ROOT / 'examples' / 'models' / 'tiny-mixtral-q8_0.gguf'
 NO_TEMPLATE = 'tests/data/stories260K/stories260K.gguf'
 COMMANDS = ('run chat tokenize logits bench inspect estimate doctor '
-            'completion help').split()
+            'score embed completion help').split()
 TALE = (
     ', there was a kind little tiger named Hugo who lived in a small house '
     'near the forest. Every day, he was happy to sing. One windy day, Hugo '
@@ -599,6 +599,35 @@ def messages_out_of_order_are_refused():
 
 # -------------------------------------------------------------- other commands
 
+def scores_are_those_of_the_logits():
+    lines = [{'context': 'Once upon a', 'continuation': ' time'},
+             {'context': 'Once upon a ', 'continuation': 'time'},
+             {'context': '', 'continuation': 'Once', 'id': 7}]
+    out = moe('score', TINY, stdin='\n'.join(map(json.dumps, lines)).encode())
+    scores = [json.loads(line) for line in out.out.splitlines()]
+    assert [s['n'] for s in scores] == [1, 1, 1], scores
+    assert scores[0]['greedy'] and scores[0]['logprob'] > -0.01, scores
+    assert scores[1] == scores[0], 'a space at the end belongs to the word'
+    assert scores[2]['logprob'] < -0.5, scores
+    assert 'found [1]' in moe('score', TINY, stdin=b'[1]', code=2).err
+    assert 'no token' in moe(
+        'score', TINY, code=2,
+        stdin=b'{"context": "a", "continuation": ""}').err
+
+
+def vectors_have_length_one_and_mean_something():
+    text = b'The dog ran to the park.\nA dog went to a park.\nHello!\n'
+    rows = [json.loads(line) for line in
+            moe('embed', TINY, stdin=text).out.splitlines()]
+    dot = [[sum(a * b for a, b in zip(x, y)) for y in rows] for x in rows]
+    assert all(abs(dot[i][i] - 1) < 1e-5 for i in range(3)), dot
+    assert dot[0][1] > dot[0][2] and dot[0][1] > dot[1][2], dot
+    last = moe('embed', TINY, '--pooling', 'last', '--no-normalize',
+               stdin=text).out.splitlines()
+    assert len(last) == 3 and json.loads(last[0]) != rows[0]
+    assert 'empty line' in moe('embed', TINY, stdin=b'\n', code=2).err
+
+
 def inspect_shows_the_file():
     result = moe('inspect', 'tiny', '--json').json()
     assert result['family'] == 'llama' and result['n_experts'] == 8
@@ -733,6 +762,8 @@ if __name__ == '__main__':
         what_users_type_is_no_control_token,
         other_forms_equal_their_text,
         messages_out_of_order_are_refused,
+        scores_are_those_of_the_logits,
+        vectors_have_length_one_and_mean_something,
         inspect_shows_the_file,
         estimate_adds_up,
         bench_prints_its_table_in_three_forms,
