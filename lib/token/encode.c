@@ -1,11 +1,11 @@
 /* encode.c: the outer procedure: tokens that stand in the text, the text
  * between them, begin and end; and the list of ids.
  *
- * A text is cut at user-defined tokens (and at control tokens if the caller
- * says so), leftmost first and the longest at each place.  What is between
- * goes to spm.c or bpe.c.  SentencePiece's space is put before the text and
- * after a control token, not after a user-defined one: that would not decode
- * to the same text. */
+ * A text is cut at user-defined tokens (and at control tokens in the parts
+ * that the caller trusts), leftmost first and the longest at each place.  What
+ * is between goes to spm.c or bpe.c.  SentencePiece's space is put before the
+ * text and after a control token, not after a user-defined one: that would not
+ * decode to the same text. */
 #include "token/vocab.h"
 
 void moe__ids_init(struct moe__ids *ids, struct moe__mem *mem)
@@ -87,12 +87,12 @@ static moe_status encode_fragment(struct moe__encoder *e,
     return moe__spm_encode(e, text, is_fresh && e->vocab->has_space_prefix);
 }
 
-static moe_status encode_text(struct moe__encoder *e, struct moe__slice text,
-                              moe_text_flags flags)
+static moe_status encode_text(struct moe__encoder *e,
+                              struct moe__mark_finder *finder, bool is_fresh)
 {
-    bool is_fresh = (flags & MOE_TEXT_CONTINUE) == 0;
+    const struct moe__slice text = finder->text;
     for (size_t at = 0; at < text.n;) {
-        const struct moe__mark mark = moe__mark_next(e->vocab, text, at, flags);
+        const struct moe__mark mark = moe__mark_next(finder, at);
         const bool is_user_defined =
             mark.n > 0 && e->vocab->kinds[mark.id] == MOE_TOKEN_USER_DEFINED;
         /* A user-defined token may come first: then the space stands alone. */
@@ -107,7 +107,8 @@ static moe_status encode_text(struct moe__encoder *e, struct moe__slice text,
     return MOE_OK;
 }
 
-static moe_status encode_all(struct moe__encoder *e, struct moe__slice text,
+static moe_status encode_all(struct moe__encoder *e,
+                             struct moe__mark_finder *finder,
                              moe_text_flags flags)
 {
     const struct moe__vocab *vocab = e->vocab;
@@ -116,25 +117,46 @@ static moe_status encode_all(struct moe__encoder *e, struct moe__slice text,
     const moe_token eos = vocab->special[MOE_SPECIAL_EOS];
     if (has_ends && vocab->has_bos && bos != MOE_TOKEN_NONE)
         MOE__TRY(moe__ids_push(e->out, bos));
-    MOE__TRY(encode_text(e, text, flags));
+    MOE__TRY(encode_text(e, finder, (flags & MOE_TEXT_CONTINUE) == 0));
     if (has_ends && vocab->has_eos && eos != MOE_TOKEN_NONE)
         MOE__TRY(moe__ids_push(e->out, eos));
     return MOE_OK;
 }
 
-moe_status moe__vocab_encode(const struct moe__vocab *vocab,
-                             struct moe__slice text, moe_text_flags flags,
-                             struct moe__ids *out, struct moe__err *err)
+/* The parts are inside a text of n bytes, in order, apart. */
+static bool encode_can_trust(const struct moe__trust *trusted,
+                             int32_t n_trusted, size_t n)
+{
+    size_t end = 0;
+    for (int32_t i = 0; i < n_trusted; i++) {
+        if (trusted[i].begin < end || trusted[i].end < trusted[i].begin)
+            return false;
+        end = trusted[i].end;
+    }
+    return end <= n;
+}
+
+moe_status moe__vocab_encode_trusted(const struct moe__vocab *vocab,
+                                     struct moe__slice text,
+                                     const struct moe__trust *trusted,
+                                     int32_t n_trusted, moe_text_flags flags,
+                                     struct moe__ids *out, struct moe__err *err)
 {
     /* Symbols have 32-bit offsets; one byte is for the space before. */
     if (text.n >= INT32_MAX)
         return moe__fail(err, MOE_ERR_ARGUMENT,
                          "text: expected fewer than %d bytes, found %zu",
                          INT32_MAX, text.n);
+    if (!encode_can_trust(trusted, n_trusted, text.n))
+        return moe__fail(err, MOE_ERR_ARGUMENT,
+                         "trusted parts: expected them in order, apart and "
+                         "inside the %zu bytes of text",
+                         text.n);
     const size_t n_before = out->n;
     struct moe__mem *mem = out->mem;
+    struct moe__mark_finder finder = {vocab, text, trusted, n_trusted};
     struct moe__encoder e = {.vocab = vocab, .out = out, .err = err};
-    const moe_status status = encode_all(&e, text, flags);
+    const moe_status status = encode_all(&e, &finder, flags);
     moe__mem_free(mem, e.symbols, e.cap_symbols * sizeof *e.symbols);
     moe__mem_free(mem, e.heap, e.cap_heap * sizeof *e.heap);
     moe__mem_free(mem, e.text, e.cap_text);
@@ -145,4 +167,14 @@ moe_status moe__vocab_encode(const struct moe__vocab *vocab,
                          "no memory for the tokens of %zu bytes of text",
                          text.n);
     return status;
+}
+
+moe_status moe__vocab_encode(const struct moe__vocab *vocab,
+                             struct moe__slice text, moe_text_flags flags,
+                             struct moe__ids *out, struct moe__err *err)
+{
+    const struct moe__trust all = {0, text.n};
+    const int32_t n_trusted = (flags & MOE_TEXT_PARSE_CONTROL) != 0;
+    return moe__vocab_encode_trusted(vocab, text, &all, n_trusted, flags, out,
+                                     err);
 }

@@ -49,20 +49,23 @@ moe_status moe__marks_make(const struct moe__vocab_loader *loader)
     return MOE_OK;
 }
 
-/* The longest token at text[at]. */
-static struct moe__mark mark_longest(const struct moe__vocab *vocab,
-                                     struct moe__slice text, size_t at,
-                                     bool has_control)
+/* The longest token that starts at `at` and ends at `limit` or before;
+ * a control or unknown one also at control_limit or before. */
+static struct moe__mark mark_longest(const struct moe__mark_finder *finder,
+                                     size_t at, size_t limit,
+                                     size_t control_limit)
 {
+    const struct moe__vocab *vocab = finder->vocab;
     struct moe__mark mark = {at, 0, MOE_TOKEN_NONE};
     uint32_t node = 0;
-    for (size_t i = at; i < text.n; i++) {
+    for (size_t i = at; i < limit; i++) {
         const struct moe__pair *edge =
-            moe__pair_index_find(&vocab->marks, node, text.data[i]);
+            moe__pair_index_find(&vocab->marks, node, finder->text.data[i]);
         if (edge == NULL)
             break;
         if (edge->id != MOE_TOKEN_NONE &&
-            (has_control || vocab->kinds[edge->id] == MOE_TOKEN_USER_DEFINED)) {
+            (i < control_limit ||
+             vocab->kinds[edge->id] == MOE_TOKEN_USER_DEFINED)) {
             mark.n = i + 1 - at;
             mark.id = edge->id;
         }
@@ -71,16 +74,58 @@ static struct moe__mark mark_longest(const struct moe__vocab *vocab,
     return mark;
 }
 
-struct moe__mark moe__mark_next(const struct moe__vocab *vocab,
-                                struct moe__slice text, size_t at,
-                                moe_text_flags flags)
+/* Where the first control token that lies in a trusted part starts, if that is
+ * in [at, end); otherwise end. */
+static size_t mark_first_control(const struct moe__mark_finder *finder,
+                                 size_t at, size_t end)
 {
-    const bool has_control = (flags & MOE_TEXT_PARSE_CONTROL) != 0;
+    for (int32_t i = 0; i < finder->n_trusted; i++) {
+        const struct moe__trust part = finder->trusted[i];
+        for (size_t k = at < part.begin ? part.begin : at;
+             k < part.end && k < end; k++) {
+            const struct moe__mark mark =
+                mark_longest(finder, k, part.end, part.end);
+            if (mark.n > 0 &&
+                finder->vocab->kinds[mark.id] != MOE_TOKEN_USER_DEFINED)
+                return k;
+        }
+        if (part.end >= end)
+            break;
+    }
+    return end;
+}
+
+/* The token at `at`.  One that is neither inside a trusted part nor outside of
+ * all, and would take bytes from a control token there, is not wanted: text
+ * beside a trusted part has no say in it. */
+static struct moe__mark mark_at(const struct moe__mark_finder *finder,
+                                size_t at)
+{
+    struct moe__trust part = {finder->text.n, finder->text.n};
+    if (finder->n_trusted > 0)
+        part = finder->trusted[0];
+    const bool is_inside = part.begin <= at;
+    const struct moe__mark mark =
+        mark_longest(finder, at, finder->text.n, is_inside ? part.end : 0);
+    const size_t end = at + mark.n;
+    if (end <= (is_inside ? part.end : part.begin))
+        return mark;
+    const size_t limit = mark_first_control(finder, at, end);
+    if (limit == at)
+        return mark_longest(finder, at, part.end, part.end);
+    return mark_longest(finder, at, limit, 0);
+}
+
+struct moe__mark moe__mark_next(struct moe__mark_finder *finder, size_t at)
+{
+    const struct moe__slice text = finder->text;
     for (; at < text.n; at++) {
-        if (!vocab->is_mark_start[text.data[at]])
+        if (!finder->vocab->is_mark_start[text.data[at]])
             continue;
-        const struct moe__mark mark =
-            mark_longest(vocab, text, at, has_control);
+        for (; finder->n_trusted > 0 && finder->trusted->end <= at;
+             finder->n_trusted--)
+            finder->trusted++;
+        const struct moe__mark mark = mark_at(finder, at);
         if (mark.n > 0)
             return mark;
     }

@@ -31,6 +31,12 @@ moe_status moe__vocab_create(struct moe__arena *arena,
                              const struct moe__gguf *gguf,
                              struct moe__vocab **out, struct moe__err *err);
 
+/* The same from a tokenizer's own file, found by its content: tokenizer.model
+ * (SentencePiece), tokenizer.json (Hugging Face) or tekken.json (Mistral).
+ * Borrows nothing from `file`. */
+moe_status moe__vocab_read(struct moe__arena *arena, struct moe__slice file,
+                           struct moe__vocab **out, struct moe__err *err);
+
 int32_t moe__vocab_size(const struct moe__vocab *vocab);
 /* "spm" or "bpe", and the pre-tokenizer's name. */
 const char *moe__vocab_model(const struct moe__vocab *vocab);
@@ -44,6 +50,21 @@ const char *moe__vocab_pre(const struct moe__vocab *vocab);
 moe_status moe__vocab_encode(const struct moe__vocab *vocab,
                              struct moe__slice text, moe_text_flags flags,
                              struct moe__ids *out, struct moe__err *err);
+
+/* Bytes [begin, end) of a text. */
+struct moe__trust {
+    size_t begin;
+    size_t end;
+};
+/* The same, but control tokens are found exactly where they lie inside one of
+ * the n trusted parts (ascending, apart); ids are otherwise those of the text
+ * as one string.  flags without MOE_TEXT_PARSE_CONTROL. */
+moe_status moe__vocab_encode_trusted(const struct moe__vocab *vocab,
+                                     struct moe__slice text,
+                                     const struct moe__trust *trusted,
+                                     int32_t n_trusted, moe_text_flags flags,
+                                     struct moe__ids *out,
+                                     struct moe__err *err);
 
 /* What an id decodes to: the bytes of its piece (U+2581 already a space, byte
  * tokens one byte, byte-level BPE undone); for a control token, its name.

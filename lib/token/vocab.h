@@ -77,12 +77,19 @@ struct moe__mark {
     moe_token id;
 };
 
+/* One search through a text, forwards. */
+struct moe__mark_finder {
+    const struct moe__vocab *vocab;
+    struct moe__slice text;
+    const struct moe__trust *trusted; /* [n_trusted] those not passed yet */
+    int32_t n_trusted;
+};
+
 /* The first token at or after `at`, the longest at its place.  User-defined
- * ones always count, control and unknown ones only with
- * MOE_TEXT_PARSE_CONTROL.  None: start = text.n, n = 0. */
-struct moe__mark moe__mark_next(const struct moe__vocab *vocab,
-                                struct moe__slice text, size_t at,
-                                moe_text_flags flags);
+ * ones always count, control and unknown ones only if they lie inside a trusted
+ * part; from those no token across the part's border takes bytes.
+ * None: start = text.n, n = 0. */
+struct moe__mark moe__mark_next(struct moe__mark_finder *finder, size_t at);
 
 /* pieces.c: what tokens decode to, byte_ids and by_piece. */
 moe_status moe__pieces_make(const struct moe__vocab_loader *loader);

@@ -1,0 +1,251 @@
+/* stream.c: marks and characters in a stream of bytes.
+ *
+ *     pending:  | certain | may begin a mark or a character |
+ *                         ^ hold
+ *
+ * What lies before the first complete mark and before `hold` is certain.  A
+ * mark may be complete behind `hold`: then an earlier one may still win. */
+#include "chat/stream.h"
+
+#include "base/utf8.h"
+
+struct stream_mark {
+    struct moe__slice text; /* in `texts` */
+    enum {
+        MARK_STOP,
+        MARK_THINK, /* reasoning begins */
+        MARK_SPEAK  /* and ends */
+    } meaning;
+};
+
+struct moe__stream {
+    struct moe__mem *mem;
+    struct stream_mark *marks; /* [n_marks] */
+    int32_t n_marks;
+    int32_t n_slots;          /* for marks */
+    struct moe__text texts;   /* of the marks */
+    struct moe__text pending; /* bytes that were put and not taken */
+    struct moe__text out;     /* what the last segment lends */
+    enum moe__segment_kind kind;
+    bool is_stopped;
+    bool is_ended;
+};
+
+static void stream_add_mark(struct moe__stream *stream, struct moe__slice text,
+                            int32_t meaning)
+{
+    if (text.n == 0)
+        return;
+    struct stream_mark *mark = &stream->marks[stream->n_marks++];
+    mark->text = moe__slice_of(NULL, text.n);
+    mark->meaning = meaning;
+    moe__text_add(&stream->texts, text);
+}
+
+/* Marks point into texts, which has its final place now. */
+static void stream_place_marks(struct moe__stream *stream)
+{
+    const uint8_t *at = moe__text_slice(&stream->texts).data;
+    for (int32_t i = 0; i < stream->n_marks; i++) {
+        stream->marks[i].text.data = at;
+        at += stream->marks[i].text.n;
+    }
+}
+
+moe_status moe__stream_create(struct moe__mem *mem,
+                              const struct moe__stream_params *params,
+                              struct moe__stream **out, struct moe__err *err)
+{
+    struct moe__stream *stream = moe__mem_calloc(mem, 1, sizeof *stream);
+    const size_t n_marks = (size_t)params->n_stops + 2;
+    *out = NULL;
+    if (stream == NULL)
+        return moe__fail(err, MOE_ERR_NO_MEMORY, "no memory for a stream");
+    stream->mem = mem;
+    moe__text_init(&stream->texts, mem, 0);
+    moe__text_init(&stream->pending, mem, 0);
+    moe__text_init(&stream->out, mem, 0);
+    stream->marks = moe__mem_calloc(mem, n_marks, sizeof *stream->marks);
+    if (stream->marks != NULL) {
+        for (int32_t i = 0; i < params->n_stops; i++)
+            stream_add_mark(stream, params->stops[i], MARK_STOP);
+        stream_add_mark(stream, params->think_begin, MARK_THINK);
+        stream_add_mark(stream, params->think_end, MARK_SPEAK);
+        stream_place_marks(stream);
+    }
+    if (stream->marks == NULL || stream->texts.status != MOE_OK) {
+        moe__mem_free(mem, stream->marks, n_marks * sizeof *stream->marks);
+        moe__text_free(&stream->texts);
+        moe__mem_free(mem, stream, sizeof *stream);
+        return moe__fail(err, MOE_ERR_NO_MEMORY, "no memory for %zu stop texts",
+                         n_marks - 2);
+    }
+    stream->n_slots = (int32_t)n_marks;
+    moe__stream_reset(stream, params->starts_in_reasoning);
+    *out = stream;
+    return MOE_OK;
+}
+
+void moe__stream_destroy(struct moe__stream *stream)
+{
+    if (stream == NULL)
+        return;
+    moe__mem_free(stream->mem, stream->marks,
+                  (size_t)stream->n_slots * sizeof *stream->marks);
+    moe__text_free(&stream->texts);
+    moe__text_free(&stream->pending);
+    moe__text_free(&stream->out);
+    moe__mem_free(stream->mem, stream, sizeof *stream);
+}
+
+void moe__stream_reset(struct moe__stream *stream, bool starts_in_reasoning)
+{
+    stream->pending.n = 0;
+    stream->out.n = 0;
+    stream->kind =
+        starts_in_reasoning ? MOE__SEGMENT_REASONING : MOE__SEGMENT_TEXT;
+    stream->is_stopped = false;
+    stream->is_ended = false;
+}
+
+moe_status moe__stream_put(struct moe__stream *stream, struct moe__slice bytes)
+{
+    if (!stream->is_stopped)
+        moe__text_add(&stream->pending, bytes);
+    return stream->pending.status;
+}
+
+moe_status moe__stream_end(struct moe__stream *stream)
+{
+    stream->is_ended = true;
+    return stream->pending.status;
+}
+
+bool moe__stream_is_stopped(const struct moe__stream *stream)
+{
+    return stream->is_stopped;
+}
+
+/* ---------------------------------------------------------------- finding */
+
+/* Whether a mark means something where the stream is. */
+static bool mark_counts(const struct moe__stream *stream,
+                        const struct stream_mark *mark)
+{
+    if (mark->meaning == MARK_STOP)
+        return true;
+    return (mark->meaning == MARK_THINK) == (stream->kind == MOE__SEGMENT_TEXT);
+}
+
+/* The longest mark at `rest`, or NULL; *is_open if one might yet be. */
+static const struct stream_mark *mark_at(const struct moe__stream *stream,
+                                         struct moe__slice rest, bool *is_open)
+{
+    const struct stream_mark *found = NULL;
+    *is_open = false;
+    for (int32_t i = 0; i < stream->n_marks; i++) {
+        const struct stream_mark *mark = &stream->marks[i];
+        const size_t n = mark->text.n < rest.n ? mark->text.n : rest.n;
+        if (!mark_counts(stream, mark) ||
+            memcmp(rest.data, mark->text.data, n) != 0)
+            continue;
+        if (n < mark->text.n)
+            *is_open = true;
+        else if (found == NULL || found->text.n < n)
+            found = mark;
+    }
+    return found;
+}
+
+/* Whether `rest` is the beginning of a character and nothing more. */
+static bool is_cut_character(struct moe__slice rest)
+{
+    static const uint8_t most[] = {0x80, 0xbf};
+    if (rest.n > 3 || rest.data[0] < 0xc2)
+        return false;
+    for (size_t end = 0; end < 2; end++) { /* with any continuation bytes */
+        uint8_t whole[4];
+        uint32_t code;
+        memset(whole, most[end], sizeof whole);
+        memcpy(whole, rest.data, rest.n);
+        const int32_t n = moe__utf8_decode(moe__slice_of(whole, 4), &code);
+        if (n > (int32_t)rest.n)
+            return true;
+    }
+    return false;
+}
+
+/* How many bytes are certain, and the mark behind them, if any. */
+static size_t stream_certain(const struct moe__stream *stream,
+                             const struct stream_mark **mark)
+{
+    const struct moe__slice all = moe__text_slice(&stream->pending);
+    *mark = NULL;
+    for (size_t i = 0; i < all.n; i++) {
+        const struct moe__slice rest = moe__slice_of(all.data + i, all.n - i);
+        bool is_open;
+        const struct stream_mark *found = mark_at(stream, rest, &is_open);
+        if (found != NULL) {
+            *mark = found;
+            return i;
+        }
+        if (!stream->is_ended && (is_open || is_cut_character(rest)))
+            return i;
+    }
+    return all.n;
+}
+
+/* ----------------------------------------------------------------- taking */
+
+static void stream_drop(struct moe__stream *stream, size_t n)
+{
+    struct moe__text *pending = &stream->pending;
+    memmove(pending->data, pending->data + n, pending->n - n);
+    pending->n -= n;
+}
+
+/* The first n bytes of pending as valid UTF-8. */
+static void stream_lend(struct moe__stream *stream, size_t n)
+{
+    const uint8_t *bytes = moe__text_slice(&stream->pending).data;
+    stream->out.n = 0;
+    for (size_t i = 0; i < n;) {
+        uint32_t code;
+        const int32_t length =
+            moe__utf8_decode(moe__slice_of(bytes + i, n - i), &code);
+        moe__text_code(&stream->out, code);
+        i += length > 0 ? (size_t)length : 1;
+    }
+}
+
+static void stream_pass(struct moe__stream *stream,
+                        const struct stream_mark *mark)
+{
+    if (mark->meaning == MARK_STOP) {
+        stream->is_stopped = true;
+        stream->pending.n = 0;
+        return;
+    }
+    stream->kind = mark->meaning == MARK_THINK ? MOE__SEGMENT_REASONING
+                                               : MOE__SEGMENT_TEXT;
+    stream_drop(stream, mark->text.n);
+}
+
+bool moe__stream_next(struct moe__stream *stream, struct moe__segment *segment)
+{
+    const struct stream_mark *mark = NULL;
+    while (stream->pending.n > 0) {
+        const size_t n = stream_certain(stream, &mark);
+        if (n > 0) {
+            stream_lend(stream, n);
+            stream_drop(stream, n);
+            *segment = (struct moe__segment){stream->kind,
+                                             moe__text_slice(&stream->out)};
+            return stream->out.status == MOE_OK;
+        }
+        if (mark == NULL)
+            return false;
+        stream_pass(stream, mark);
+    }
+    return false;
+}
