@@ -138,8 +138,9 @@ static bool mark_counts(const struct moe__stream *stream,
 }
 
 /* The longest mark at `rest`, or NULL; *is_open if one might yet be. */
-static const struct stream_mark *mark_at(const struct moe__stream *stream,
-                                         struct moe__slice rest, bool *is_open)
+static const struct stream_mark *
+stream_mark_at(const struct moe__stream *stream, struct moe__slice rest,
+               bool *is_open)
 {
     const struct stream_mark *found = NULL;
     *is_open = false;
@@ -184,7 +185,8 @@ static size_t stream_certain(const struct moe__stream *stream,
     for (size_t i = 0; i < all.n; i++) {
         const struct moe__slice rest = moe__slice_of(all.data + i, all.n - i);
         bool is_open;
-        const struct stream_mark *found = mark_at(stream, rest, &is_open);
+        const struct stream_mark *found =
+            stream_mark_at(stream, rest, &is_open);
         if (found != NULL) {
             *mark = found;
             return i;
