@@ -679,18 +679,20 @@ typedef struct moe_embed_params {
     int32_t keeps_length; /* 1: the vector is not scaled to length 1 */
 } moe_embed_params;
 
-/* A text as a vector: the last layer's normalised states of its tokens, pooled.
- * The context is emptied first and holds the n tokens after.
+/* A text as a vector: the last layer's normalised states of its tokens, those
+ * that begin and end a text included, pooled.  The context is emptied first and
+ * holds the tokens after.
  *
- * tokens   [n].    params  NULL = defaults.
+ * text     [text_bytes] or NUL-terminated with -1.    params  NULL = defaults.
  * vector   [n_dims], the first n_dims of d_model numbers; a shorter vector is
  *          cut before it is scaled.    n_dims  1 .. d_model.
- * Shapes   tokens int32 [n], vector float [n_dims].
- * Returns  MOE_OK; MOE_ERR_NO_MEMORY; as moe_context_eval.
+ * Shapes   vector float [n_dims].
+ * Returns  MOE_OK; as moe_context_prompt.
  * Threads  as moe_context_eval.
  * Since    0.1 */
-MOE_API moe_status moe_context_embed(moe_context *ctx, const moe_token *tokens,
-                                     int32_t n, const moe_embed_params *params,
+MOE_API moe_status moe_context_embed(moe_context *ctx, const char *text,
+                                     int64_t text_bytes,
+                                     const moe_embed_params *params,
                                      float *vector, int32_t n_dims);
 
 /* How often each expert of a layer was used since creation.
@@ -712,48 +714,124 @@ MOE_API const char *moe_context_error(const moe_context *ctx);
 
 /* --------------------------------------------------------------- sampler */
 
+/* What is added to the logit of a token: -INFINITY bans it. */
+typedef struct moe_bias {
+    moe_token token;
+    float bias;
+} moe_bias;
+
+/* A stage of the host's own.  It may change logits, and removes candidates by
+ * setting their logits to NaN; if it removes all, the likeliest stays.
+ * tokens   [n], ids in no special order.    logits  [n], the same order.
+ * n        >= 1.
+ * Both arrays are lent for the call.  The host must not use the sampler that
+ * calls, and must return the same for the same input, or draws cannot be
+ * repeated. */
+typedef void (*moe_stage_fn)(void *user, const moe_token *tokens, float *logits,
+                             int32_t n);
+
+/* With p the softmax of the logits of the candidates that are left; formulas
+ * and sources: docs/numerics.md, "Sampling". */
 typedef int32_t moe_stage_kind;
 enum {
-    MOE_STAGE_PENALTIES = 1,  /* count = window in tokens, value = repeat,
-                                 value2 = frequency, value3 = presence */
-    MOE_STAGE_TOP_K = 2,      /* count = k */
-    MOE_STAGE_TOP_P = 3,      /* value = p */
-    MOE_STAGE_MIN_P = 4,      /* value = p */
-    MOE_STAGE_TYPICAL = 5,    /* value = p */
-    MOE_STAGE_TEMPERATURE = 6 /* value = t; 0 or less keeps the best only */
+    MOE_STAGE_PENALTIES = 1, /* count = window in tokens (0: off), value =
+                                repeat, value2 = frequency, value3 = presence;
+                                divides the logits of recent tokens by repeat,
+                                subtracts uses * frequency + presence */
+    MOE_STAGE_TOP_K = 2,     /* count = k (0: off); keeps the k likeliest */
+    MOE_STAGE_TOP_P = 3,     /* value = p (1: off); the likeliest ones that sum
+                                to p */
+    MOE_STAGE_MIN_P = 4,     /* value = p (0: off); those with at least p times
+                                the probability of the best */
+    MOE_STAGE_TYPICAL = 5,   /* value = p (1: off); the ones nearest to the
+                                expected surprise that sum to p */
+    MOE_STAGE_TEMPERATURE = 6, /* value = t, logits are divided by it; 0 or less
+                                  keeps the best only.  value2 = range (0: off),
+                                  value3 = exponent (0: 1): t - range where one
+                                  candidate is certain, t + range where all are
+                                  equal, in between by entropy ^ exponent */
+    MOE_STAGE_TOP_N_SIGMA = 7, /* value = n (0: off); those within n standard
+                                  deviations of all logits below the best */
+    MOE_STAGE_XTC = 8,         /* value = how often, 0 (off) to 1; value2 =
+                                  threshold (above 0.5: off); drops all that
+                                  reach the threshold but the last of them */
+    MOE_STAGE_DRY = 9,         /* count = window in tokens (0: off), value =
+                                  multiplier (0: off), value2 = base >= 1,
+                                  count2 = allowed; takes multiplier * base ^
+                                  (length - allowed) from what would continue a
+                                  repetition of length >= allowed tokens */
+    MOE_STAGE_MIROSTAT_1 = 10, /* value = tau, the wanted surprise in bits;
+                                  value2 = eta, the rate of learning; count =
+                                  candidates looked at (0: 100).  Last stage */
+    MOE_STAGE_MIROSTAT_2 = 11, /* value = tau, value2 = eta.  Last stage */
+    MOE_STAGE_ADAPTIVE_P = 12, /* value = the wanted mean probability, value2 =
+                                  decay, 0 to 0.99.  Last stage */
+    MOE_STAGE_BIAS = 13,       /* biases [n_biases] are added */
+    MOE_STAGE_CUSTOM = 14      /* fn(user, ...) */
 };
 
 typedef struct moe_stage {
     size_t struct_size;
     moe_stage_kind kind;
     int32_t count;
-    int32_t min_keep; /* candidates that must stay; default 1 */
+    int32_t min_keep; /* candidates that a filter must leave; default 1 */
     float value;
     float value2;
     float value3;
+    int32_t count2;
+    int32_t padding;
+    const moe_bias *biases; /* [n_biases], no token twice; copied */
+    size_t n_biases;
+    const moe_token *breakers; /* [n_breakers], copied: DRY looks no further
+                                  back than the last of these sequences, each
+                                  ended by MOE_TOKEN_NONE */
+    size_t n_breakers;
+    moe_stage_fn fn;
+    void *user; /* handed to fn, also by clones */
 } moe_stage;
 
-/* The usual chain: penalties, top-k, typical, top-p, min-p, temperature, draw.
- * All zero is greedy: the largest logit, the lower id among equals. */
+/* The usual chain: bias, penalties, DRY, top-n-sigma, top-k, typical, top-p,
+ * min-p, XTC, temperature, draw.  With mirostat: bias, penalties, DRY,
+ * temperature, mirostat, draw.  All zero is greedy: the largest logit, the
+ * lower id among equals. */
 typedef struct moe_sampler_params {
     size_t struct_size;
     const moe_allocator *allocator;
     uint64_t seed;
-    float temperature;       /* 0: greedy */
-    int32_t top_k;           /* 0: off */
-    float top_p;             /* 0 or 1: off */
-    float min_p;             /* 0: off */
-    float typical_p;         /* 0 or 1: off */
-    float repeat_penalty;    /* 0 or 1: off */
-    float frequency_penalty; /* 0: off */
-    float presence_penalty;  /* 0: off */
-    int32_t penalty_window;  /* tokens looked back; default 64 */
-    int32_t is_empty;        /* 1: no stages; build the chain with
-                                moe_sampler_add */
+    float temperature;          /* 0: greedy */
+    int32_t top_k;              /* 0: off */
+    float top_p;                /* 0 or 1: off */
+    float min_p;                /* 0: off */
+    float typical_p;            /* 0 or 1: off */
+    float repeat_penalty;       /* 0 or 1: off */
+    float frequency_penalty;    /* 0: off */
+    float presence_penalty;     /* 0: off */
+    int32_t penalty_window;     /* tokens looked back; default 64 */
+    int32_t is_empty;           /* 1: no stages; build the chain with
+                                   moe_sampler_add */
+    float top_n_sigma;          /* 0: off */
+    float xtc_probability;      /* 0: off */
+    float xtc_threshold;        /* default 0.1 */
+    float dynatemp_range;       /* 0: off; the temperature +- this */
+    float dynatemp_exponent;    /* default 1 */
+    float dry_multiplier;       /* 0: off */
+    float dry_base;             /* default 1.75 */
+    int32_t dry_allowed_length; /* tokens; default 2 */
+    int32_t dry_window;         /* tokens looked back; default 1024 */
+    int32_t mirostat;           /* 0: off; version 1 or 2 */
+    float mirostat_tau;         /* bits; default 5 */
+    float mirostat_eta;         /* default 0.1 */
+    const moe_bias *biases;     /* [n_biases] */
+    size_t n_biases;
+    const moe_model *model;          /* read during the call only, for: */
+    const char *const *dry_breakers; /* [n_dry_breakers] texts that end a
+                                        repetition; default, if there is a
+                                        model: newline : " *; one "": none */
+    size_t n_dry_breakers;
 } moe_sampler_params;
 
 /* Creates a sampler.  All memory that it will ever use is allocated here,
- * except by moe_sampler_add of a penalty stage.
+ * except what moe_sampler_add takes for a stage.
  * n_vocab  length of the logits rows, >= 1.    params  NULL = greedy.
  * Returns  MOE_OK; MOE_ERR_ARGUMENT; MOE_ERR_PARAMS_TOO_NEW; MOE_ERR_NO_MEMORY.
  * Owns     the caller owns *out: moe_sampler_destroy.
@@ -773,7 +851,7 @@ MOE_API void moe_sampler_destroy(moe_sampler *sampler);
 /* Appends a stage to the chain; stages run in the order they were added.
  * stage    copied.
  * Returns  MOE_OK; MOE_ERR_ARGUMENT; MOE_ERR_NO_MEMORY; MOE_ERR_PARAMS_TOO_NEW;
- *          MOE_ERR_STATE after 16 stages.
+ *          MOE_ERR_STATE after 16 stages, or after one that must be the last.
  * Threads  one caller at a time per sampler.
  * Since    0.1 */
 MOE_API moe_status moe_sampler_add(moe_sampler *sampler, const moe_stage *stage,
@@ -782,7 +860,9 @@ MOE_API moe_status moe_sampler_add(moe_sampler *sampler, const moe_stage *stage,
 /* Chooses a token.  Changes nothing: asked again, it gives the same answer.
  *
  * The draw depends on the seed and the number of tokens accepted, nothing
- * else.  NaN logits count as the smallest; if all are NaN, token 0 is chosen.
+ * else; mirostat and adaptive-p also learn from each token that is accepted
+ * after the pick.  NaN logits count as the smallest; if all are NaN, token 0 is
+ * chosen.
  *
  * logits   float [n_vocab], read only.    token  receives the id.
  * Shapes   logits float [n_vocab].
@@ -824,6 +904,227 @@ MOE_API moe_status moe_sampler_candidates(moe_sampler *sampler,
                                           const float *logits, int32_t n_vocab,
                                           moe_token *tokens, float *probs,
                                           size_t cap, size_t *n);
+
+/* ------------------------------------------------------------------ chat */
+
+/* A conversation: messages in, one bounded step a call, events out.
+ *
+ *     moe_chat_say(chat, MOE_ROLE_USER, "Hello!", -1);
+ *     while ((st = moe_chat_next(chat, &ev)) == MOE_OK &&
+ *            ev.kind != MOE_EVENT_DONE)
+ *         if (ev.kind == MOE_EVENT_TEXT)
+ *             fwrite(ev.text, 1, ev.text_bytes, stdout);
+ *
+ * Only what changed since the last answer is evaluated.  Text of a message can
+ * not become a control token.  After any error the chat is usable. */
+typedef struct moe_chat moe_chat;
+
+typedef int32_t moe_role;
+enum {
+    MOE_ROLE_SYSTEM = 1,
+    MOE_ROLE_USER = 2,
+    MOE_ROLE_ASSISTANT = 3,
+    MOE_ROLE_TOOL = 4
+};
+
+/* What happens when a conversation does not fit into the context. */
+typedef int32_t moe_overflow;
+enum {
+    MOE_OVERFLOW_ERROR = 0, /* MOE_ERR_CONTEXT_FULL: needed and available */
+    MOE_OVERFLOW_DROP = 1   /* the oldest turns go, system messages stay; how
+                               many messages: moe_chat_info */
+};
+
+/* What is done with a message that contains marks of the format that are plain
+ * text, such as [INST] for Mixtral 8x7B: they cannot be told from the format's
+ * own.  (Marks that are control tokens never come from a message.) */
+typedef int32_t moe_injection;
+enum {
+    MOE_INJECTION_FLAG = 0,   /* taken, and counted in moe_chat_info */
+    MOE_INJECTION_REJECT = 1, /* MOE_ERR_ARGUMENT */
+    MOE_INJECTION_ALLOW = 2   /* taken */
+};
+
+typedef struct moe_chat_params {
+    size_t struct_size;
+    const moe_allocator *allocator;
+    const moe_context_params *context; /* NULL = defaults */
+    const moe_sampler_params *sampler; /* NULL = greedy */
+    const char *system;                /* first message; NULL: none */
+    const char *format; /* "mistral-v3", "chatml" ... (docs/chat.md); NULL: the
+                           one whose template the file has */
+    const char *date;   /* "2026-11-23" for templates that ask */
+    const char *const *stops; /* [n_stops] an answer ends before one of these */
+    size_t n_stops;
+    int32_t max_tokens; /* of an answer; 0: no limit but the context */
+    moe_overflow overflow;
+    moe_injection injection;
+    int32_t padding;
+} moe_chat_params;
+
+typedef int32_t moe_event_kind;
+enum {
+    MOE_EVENT_PROMPT = 1,    /* n_done of n_total prompt tokens are read */
+    MOE_EVENT_TEXT = 2,      /* text of the answer, whole characters */
+    MOE_EVENT_REASONING = 3, /* what the model thinks before it answers */
+    MOE_EVENT_DONE = 4       /* the answer is over and part of the history */
+};
+
+typedef int32_t moe_done;
+enum {
+    MOE_DONE_STOP = 1,     /* the model ended it, or a stop text was met */
+    MOE_DONE_LENGTH = 2,   /* max_tokens, or the context is full */
+    MOE_DONE_CANCELLED = 3 /* what was said until then is kept */
+};
+
+typedef struct moe_event {
+    size_t struct_size;
+    moe_event_kind kind;
+    moe_done reason;  /* of DONE */
+    const char *text; /* of TEXT and REASONING, not NUL-terminated; lent until
+                         the next call on the chat */
+    size_t text_bytes;
+    int32_t n_done;   /* prompt tokens read, those that were known included */
+    int32_t n_total;  /* prompt tokens */
+    int32_t n_reused; /* of them known from before: not evaluated again */
+    int32_t n_answer; /* tokens of the answer so far */
+} moe_event;
+
+/* Creates a conversation with a context and a sampler of its own.
+ * model    held, as by moe_context_create.    params  NULL = defaults.
+ * Returns  MOE_OK; MOE_ERR_NOT_FOUND (no such format); MOE_ERR_UNSUPPORTED (the
+ *          file's chat template is that of no known format, and none was
+ *          named); as moe_context_create.
+ * Owns     the caller owns *out: moe_chat_destroy.
+ * Threads  any.
+ * Since    0.1 */
+MOE_API moe_status moe_chat_create(moe_model *model,
+                                   const moe_chat_params *params,
+                                   moe_chat **out, moe_error *err);
+
+/* Ends a conversation.
+ * chat     may be NULL.
+ * Owns     takes the handle.
+ * Threads  one.
+ * Since    0.1 */
+MOE_API void moe_chat_destroy(moe_chat *chat);
+
+/* Appends a message.
+ * text     [text_bytes] or NUL-terminated with -1; copied.
+ * Returns  MOE_OK; MOE_ERR_ARGUMENT (no such role, or marks that
+ *          MOE_INJECTION_REJECT refuses); MOE_ERR_STATE (an answer is being
+ *          written: ask for its end or cancel it); MOE_ERR_NO_MEMORY;
+ *          MOE_ERR_BUSY.
+ * Threads  one caller at a time per chat.
+ * Since    0.1 */
+MOE_API moe_status moe_chat_say(moe_chat *chat, moe_role role, const char *text,
+                                int64_t text_bytes);
+
+/* One bounded step towards the answer to the last message: reads a piece of the
+ * prompt, or generates until there is text to show.  Returns with a DONE event
+ * when the answer is complete.
+ *
+ * event    filled up to event->struct_size.
+ * Returns  MOE_OK with an event; MOE_ERR_STATE (nothing to answer);
+ *          MOE_ERR_CONTEXT_FULL; MOE_ERR_ARGUMENT (the format refuses the
+ *          conversation: the sentence has the message's index);
+ *          MOE_ERR_NO_MEMORY; MOE_ERR_BUSY.
+ * Threads  one caller at a time per chat.
+ * Since    0.1 */
+MOE_API moe_status moe_chat_next(moe_chat *chat, moe_event *event);
+
+/* Ends the answer that is being written, within 50 ms: the call that is inside,
+ * or else the next one, returns DONE with MOE_DONE_CANCELLED.
+ * chat     may be NULL.
+ * Threads  any, at any time between create and destroy; also from a signal
+ *          handler.
+ * Since    0.1 */
+MOE_API void moe_chat_cancel(moe_chat *chat);
+
+/* Keeps the first n messages and forgets the others; an answer that is being
+ * written is dropped.  To edit a message, rewind to it and say it again.
+ * n        0 .. n_messages.
+ * Returns  MOE_OK; MOE_ERR_ARGUMENT; MOE_ERR_BUSY.
+ * Threads  one caller at a time per chat.
+ * Since    0.1 */
+MOE_API moe_status moe_chat_rewind(moe_chat *chat, int32_t n);
+
+typedef struct moe_message {
+    size_t struct_size;
+    moe_role role;
+    int32_t padding;
+    const char *text; /* lent until the next call on the chat */
+    size_t text_bytes;
+    const char *reasoning;
+    size_t reasoning_bytes;
+} moe_message;
+
+/* A message of the conversation.
+ * index    0 .. n_messages - 1.
+ * Returns  MOE_OK; MOE_ERR_ARGUMENT.
+ * Threads  one caller at a time per chat.
+ * Since    0.1 */
+MOE_API moe_status moe_chat_message(const moe_chat *chat, int32_t index,
+                                    moe_message *message);
+
+typedef struct moe_chat_info {
+    size_t struct_size;
+    const char *format; /* the one in use; lent until moe_chat_destroy */
+    const char *reason; /* why, a sentence */
+    int32_t n_messages;
+    int32_t n_dropped; /* messages that MOE_OVERFLOW_DROP removed so far */
+    int32_t n_ctx;
+    int32_t n_used;     /* positions of the context that are in use */
+    int32_t n_marks;    /* plain-text marks of the format in messages so far */
+    int32_t n_controls; /* names of control tokens in messages: harmless */
+} moe_chat_info;
+
+/* What a chat is and where it stands.
+ * Returns  MOE_OK; MOE_ERR_ARGUMENT.
+ * Threads  one caller at a time per chat.
+ * Since    0.1 */
+MOE_API moe_status moe_chat_describe(const moe_chat *chat, moe_chat_info *info);
+
+/* The ids that the next answer would start from.
+ * ids      [cap] or NULL with cap 0.    n  receives the number of ids.
+ * Shapes   ids int32 [n].
+ * Returns  MOE_OK; MOE_ERR_BUFFER; as moe_chat_next.
+ * Threads  one caller at a time per chat.
+ * Since    0.1 */
+MOE_API moe_status moe_chat_render(moe_chat *chat, moe_token *ids, size_t cap,
+                                   size_t *n);
+
+/* The sampler of a chat, to add stages to.
+ * Returns  the sampler; NULL if chat is NULL.
+ * Owns     lends until moe_chat_destroy.
+ * Threads  one caller at a time per chat.
+ * Since    0.1 */
+MOE_API moe_sampler *moe_chat_sampler(moe_chat *chat);
+
+/* The sentence of the last call on this chat that failed, or "".
+ * Returns  a NUL-terminated text.
+ * Owns     lends until the next call on the chat.
+ * Threads  one caller at a time per chat.
+ * Since    0.1 */
+MOE_API const char *moe_chat_error(const moe_chat *chat);
+
+typedef struct moe_logprob {
+    moe_token token;
+    float logprob; /* natural logarithm; -INFINITY: probability 0 */
+} moe_logprob;
+
+/* Log-probabilities as the model has them: of the softmax of all logits, before
+ * any stage.
+ * chosen   chosen->token is asked for; or NULL.
+ * top      [n_top] receives the likeliest tokens, in order, MOE_TOKEN_NONE
+ * where only NaN is left; n_top <= n_vocab. Shapes   logits float [n_vocab].
+ * Returns  MOE_OK; MOE_ERR_ARGUMENT.
+ * Threads  one caller at a time per sampler.
+ * Since    0.1 */
+MOE_API moe_status moe_sampler_logprobs(moe_sampler *sampler,
+                                        const float *logits, int32_t n_vocab,
+                                        moe_logprob *chosen, moe_logprob *top,
+                                        int32_t n_top);
 
 /* ---------------------------------------------------------- set by name */
 

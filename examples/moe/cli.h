@@ -48,7 +48,9 @@ struct options {
     moe_sampler_params sampler;
     struct text_list meta;
     struct text_list stops;
-    uint64_t memory_bytes; /* 0: no limit */
+    struct text_list biases;   /* "ID=X" */
+    struct text_list breakers; /* of repetitions, for DRY */
+    uint64_t memory_bytes;     /* 0: no limit */
     int32_t n_predict;
     int32_t n_repeats;
     const char *colour;

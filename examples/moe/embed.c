@@ -22,22 +22,14 @@ static int embed_line(struct session *session, const char *line, size_t n,
         .pooling = (moe_pooling)options->pooling,
         .keeps_length = options->keeps_length,
     };
-    struct ids ids = {0};
-    int code = session_encode(session, line, n, MOE_TEXT_SPECIALS, &ids);
-    if (code == CODE_DONE && ids.n == 0)
-        code = fail(CODE_USAGE, "stdin: an empty line has no vector");
-    if (code == CODE_DONE) {
-        const moe_status status =
-            moe_context_embed(session->ctx, ids.data, (int32_t)ids.n, &params,
-                              vector, session->info.d_model);
-        code = status == MOE_OK
-                   ? CODE_DONE
-                   : fail_status(status, moe_context_error(session->ctx));
-    }
-    if (code == CODE_DONE)
-        print_vector(vector, session->info.d_model);
-    ids_free(&ids);
-    return code;
+    if (n == 0)
+        return fail(CODE_USAGE, "stdin: an empty line has no vector");
+    const moe_status status = moe_context_embed(
+        session->ctx, line, (int64_t)n, &params, vector, session->info.d_model);
+    if (status != MOE_OK)
+        return fail_status(status, moe_context_error(session->ctx));
+    print_vector(vector, session->info.d_model);
+    return CODE_DONE;
 }
 
 int embed_run(struct options *options)

@@ -2,6 +2,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "cli.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -76,17 +77,47 @@ static uint64_t clock_seed(void)
     return mixed >> 32; /* short enough to be typed again */
 }
 
+/* The words of --logit-bias as numbers [list->n]. */
+static int read_biases(const struct text_list *list, moe_bias *out)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        const char *word = list->items[i];
+        char *after_id, *after_bias;
+        const long id = strtol(word, &after_id, 10);
+        const char *number = after_id + (*after_id == '=');
+        const float bias = strtof(number, &after_bias);
+        if (after_id == word || number == after_id || after_bias == number ||
+            *after_bias != 0 || id < 0 || id > INT32_MAX)
+            return fail(CODE_USAGE,
+                        "--logit-bias %s: expected ID=X, such as 13=-5 or "
+                        "2=-inf",
+                        word);
+        out[i] = (moe_bias){(moe_token)id, bias};
+    }
+    return CODE_DONE;
+}
+
 int generation_open(struct generation *generation, struct options *options,
                     const struct session *session)
 {
     moe_error why = {0};
+    moe_bias biases[COUNT_OF(options->biases.items)];
     if (!option_is_given(options, "seed"))
         options->sampler.seed = clock_seed();
     *generation = (struct generation){.stream = {.stops = &options->stops},
                                       .limit = options->n_predict,
                                       .finish_reason = "stop"};
-    moe_status status = moe_sampler_create(
-        session->info.n_vocab, &options->sampler, &generation->sampler, &why);
+    const int code = read_biases(&options->biases, biases);
+    if (code != CODE_DONE)
+        return code;
+    moe_sampler_params params = options->sampler;
+    params.biases = biases;
+    params.n_biases = options->biases.n;
+    params.model = session->model;
+    params.dry_breakers = options->breakers.items;
+    params.n_dry_breakers = options->breakers.n;
+    moe_status status = moe_sampler_create(session->info.n_vocab, &params,
+                                           &generation->sampler, &why);
     return status == MOE_OK ? CODE_DONE : fail_status(status, why.message);
 }
 

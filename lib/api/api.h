@@ -73,6 +73,12 @@ void moe__model_hold(moe_model *model);
 moe_status moe__model_open_header(const char *path,
                                   const moe_model_params *params,
                                   moe_model **out, struct moe__err *err);
+/* params->dry_breakers as a list of sequences, each ended by MOE_TOKEN_NONE.
+ * With ids below n_vocab. */
+moe_status moe__breakers_encode(const moe_sampler_params *params,
+                                int32_t n_vocab, struct moe__ids *out,
+                                struct moe__err *err);
+
 /* What a context with these params would be: defaults become values. */
 moe_status moe__context_settle(const moe_model *model,
                                const moe_context_params *params,

@@ -53,6 +53,18 @@ static const struct field sampler_fields[] = {
     {SAMPLER(presence_penalty), FIELD_F32, -1000, 1000, NULL},
     {SAMPLER(penalty_window), FIELD_I32, 0, 1 << 20, NULL},
     {SAMPLER(is_empty), FIELD_I32, 0, 1, NULL},
+    {SAMPLER(top_n_sigma), FIELD_F32, 0, 1000, NULL},
+    {SAMPLER(xtc_probability), FIELD_F32, 0, 1, NULL},
+    {SAMPLER(xtc_threshold), FIELD_F32, 0, 1, NULL},
+    {SAMPLER(dynatemp_range), FIELD_F32, 0, 100, NULL},
+    {SAMPLER(dynatemp_exponent), FIELD_F32, 0, 100, NULL},
+    {SAMPLER(dry_multiplier), FIELD_F32, 0, 1000, NULL},
+    {SAMPLER(dry_base), FIELD_F32, 0, 1000, NULL},
+    {SAMPLER(dry_allowed_length), FIELD_I32, 0, 1 << 20, NULL},
+    {SAMPLER(dry_window), FIELD_I32, 0, 1 << 20, NULL},
+    {SAMPLER(mirostat), FIELD_I32, 0, 2, NULL},
+    {SAMPLER(mirostat_tau), FIELD_F32, 0, 1000, NULL},
+    {SAMPLER(mirostat_eta), FIELD_F32, 0, 1000, NULL},
 };
 
 /* ORDER PARAMS: as the values of moe_params_kind, from 1. */

@@ -1,40 +1,93 @@
 /* sampler.c: the public area "sampler". */
 #include "api/api.h"
 
-#define DEFAULT_WINDOW 64
+static float value_or(float value, float otherwise)
+{
+    return value != 0 ? value : otherwise;
+}
+
+static int32_t count_or(int32_t count, int32_t otherwise)
+{
+    return count != 0 ? count : otherwise;
+}
 
 /* The usual chain, one stage for each field that is set. */
 static moe_status add_usual_stages(struct moe__chain *chain,
                                    const moe_sampler_params *p,
+                                   const struct moe__ids *breakers,
                                    struct moe__err *err)
 {
-    bool has_penalty = (p->repeat_penalty != 0 && p->repeat_penalty != 1) ||
-                       p->frequency_penalty != 0 || p->presence_penalty != 0;
+    const bool has_penalty =
+        (p->repeat_penalty != 0 && p->repeat_penalty != 1) ||
+        p->frequency_penalty != 0 || p->presence_penalty != 0;
+    const bool is_filtered = p->mirostat == 0;
+    const float tau = value_or(p->mirostat_tau, 5);
+    const float eta = value_or(p->mirostat_eta, 0.1f);
     const struct {
         bool is_on;
         moe_stage stage;
     } usual[] = {
+        {p->n_biases > 0,
+         {.kind = MOE_STAGE_BIAS,
+          .biases = p->biases,
+          .n_biases = p->n_biases}},
         {has_penalty,
          {.kind = MOE_STAGE_PENALTIES,
-          .count = p->penalty_window > 0 ? p->penalty_window : DEFAULT_WINDOW,
-          .value = p->repeat_penalty != 0 ? p->repeat_penalty : 1,
+          .count = count_or(p->penalty_window, 64),
+          .value = value_or(p->repeat_penalty, 1),
           .value2 = p->frequency_penalty,
           .value3 = p->presence_penalty}},
-        {p->top_k > 0, {.kind = MOE_STAGE_TOP_K, .count = p->top_k}},
-        {p->typical_p > 0 && p->typical_p < 1,
+        {p->dry_multiplier > 0,
+         {.kind = MOE_STAGE_DRY,
+          .count = count_or(p->dry_window, 1024),
+          .value = p->dry_multiplier,
+          .value2 = value_or(p->dry_base, 1.75f),
+          .count2 = count_or(p->dry_allowed_length, 2),
+          .breakers = breakers->ids,
+          .n_breakers = breakers->n}},
+        {is_filtered && p->top_n_sigma > 0,
+         {.kind = MOE_STAGE_TOP_N_SIGMA, .value = p->top_n_sigma}},
+        {is_filtered && p->top_k > 0,
+         {.kind = MOE_STAGE_TOP_K, .count = p->top_k}},
+        {is_filtered && p->typical_p > 0 && p->typical_p < 1,
          {.kind = MOE_STAGE_TYPICAL, .value = p->typical_p}},
-        {p->top_p > 0 && p->top_p < 1,
+        {is_filtered && p->top_p > 0 && p->top_p < 1,
          {.kind = MOE_STAGE_TOP_P, .value = p->top_p}},
-        {p->min_p > 0, {.kind = MOE_STAGE_MIN_P, .value = p->min_p}},
-        {true, {.kind = MOE_STAGE_TEMPERATURE, .value = p->temperature}},
+        {is_filtered && p->min_p > 0,
+         {.kind = MOE_STAGE_MIN_P, .value = p->min_p}},
+        {is_filtered && p->xtc_probability > 0,
+         {.kind = MOE_STAGE_XTC,
+          .value = p->xtc_probability,
+          .value2 = value_or(p->xtc_threshold, 0.1f)}},
+        {true,
+         {.kind = MOE_STAGE_TEMPERATURE,
+          .value = p->temperature,
+          .value2 = p->dynatemp_range,
+          .value3 = p->dynatemp_exponent}},
+        {p->mirostat == 1,
+         {.kind = MOE_STAGE_MIROSTAT_1, .value = tau, .value2 = eta}},
+        {p->mirostat == 2,
+         {.kind = MOE_STAGE_MIROSTAT_2, .value = tau, .value2 = eta}},
     };
-    for (size_t i = 0; i < MOE__COUNT(usual); i++) {
-        moe_stage stage = usual[i].stage;
-        stage.struct_size = sizeof stage;
+    for (size_t i = 0; i < MOE__COUNT(usual); i++)
         if (usual[i].is_on)
-            MOE__TRY(moe__chain_add(chain, &stage, err));
-    }
+            MOE__TRY(moe__chain_add(chain, &usual[i].stage, err));
     return MOE_OK;
+}
+
+static moe_status add_stages(moe_sampler *sampler, const moe_sampler_params *p,
+                             struct moe__err *err)
+{
+    struct moe__ids breakers;
+    moe__ids_init(&breakers, &sampler->mem);
+    moe_status status = MOE_OK;
+    if (p->dry_multiplier > 0 || p->n_dry_breakers > 0)
+        status = moe__breakers_encode(p, moe__chain_vocab(sampler->chain),
+                                      &breakers, err);
+    if (status == MOE_OK)
+        status = add_usual_stages(sampler->chain, p, &breakers, err);
+    moe__ids_free(&breakers);
+    return status;
 }
 
 /* A sampler without a chain, from the host's allocator. */
@@ -75,7 +128,7 @@ static moe_status sampler_create(int32_t n_vocab,
     moe_status status =
         moe__chain_create(&sampler->mem, n_vocab, p.seed, &sampler->chain, err);
     if (status == MOE_OK && !p.is_empty)
-        status = add_usual_stages(sampler->chain, &p, err);
+        status = add_stages(sampler, &p, err);
     if (status != MOE_OK) {
         moe_sampler_destroy(sampler);
         return status;
@@ -178,4 +231,17 @@ moe_status moe_sampler_candidates(moe_sampler *sampler, const float *logits,
     }
     return *n > cap && (tokens != NULL || probs != NULL) ? MOE_ERR_BUFFER
                                                          : MOE_OK;
+}
+
+moe_status moe_sampler_logprobs(moe_sampler *sampler, const float *logits,
+                                int32_t n_vocab, moe_logprob *chosen,
+                                moe_logprob *top, int32_t n_top)
+{
+    if (sampler == NULL || logits == NULL || n_top < 0 || n_top > n_vocab ||
+        n_vocab != moe__chain_vocab(sampler->chain) ||
+        (top == NULL && n_top > 0) ||
+        (chosen != NULL && (chosen->token < 0 || chosen->token >= n_vocab)))
+        return MOE_ERR_ARGUMENT;
+    moe__chain_logprobs(sampler->chain, logits, chosen, top, n_top);
+    return MOE_OK;
 }

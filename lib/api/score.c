@@ -140,9 +140,8 @@ static moe_pooling pooling_of_file(const moe_model *model)
     moe__format(key, sizeof key, "%s.pooling_type", model->family);
     const struct moe__meta *meta = moe__meta_find(&model->gguf, key);
     int64_t value;
-    if (meta == NULL ||
-        moe__meta_i64(meta, 0, MOE_POOLING_MEAN, MOE_POOLING_LAST, &value,
-                      NULL) != MOE_OK)
+    if (meta == NULL || moe__meta_i64(meta, 0, MOE_POOLING_MEAN,
+                                      MOE_POOLING_LAST, &value, NULL) != MOE_OK)
         return MOE_POOLING_MEAN;
     return (moe_pooling)value;
 }
@@ -200,19 +199,25 @@ static moe_status check_embed(moe_context *ctx, const moe_embed_params *params,
     return MOE_OK;
 }
 
-moe_status moe_context_embed(moe_context *ctx, const moe_token *tokens,
-                             int32_t n, const moe_embed_params *params,
+moe_status moe_context_embed(moe_context *ctx, const char *text,
+                             int64_t text_bytes, const moe_embed_params *params,
                              float *vector, int32_t n_dims)
 {
     moe_embed_params p = {.struct_size = sizeof p};
     MOE__TRY(moe__context_enter(ctx));
-    struct reading reading = {.ctx = ctx, .tokens = tokens, .n = n};
+    struct reading reading = {.ctx = ctx};
     moe_status status = MOE_OK;
     if (params != NULL)
         status = moe__struct_copy(&p, sizeof p, params, "moe_embed_params",
                                   &ctx->err);
     if (status == MOE_OK)
         status = check_embed(ctx, &p, vector, n_dims);
+    ctx->ids.n = 0;
+    if (status == MOE_OK)
+        status = moe__text_encode(ctx->model, text, text_bytes,
+                                  MOE_TEXT_SPECIALS, &ctx->ids, &ctx->err);
+    reading.tokens = ctx->ids.ids;
+    reading.n = ctx->ids.n < INT32_MAX ? (int32_t)ctx->ids.n : INT32_MAX;
     if (status == MOE_OK)
         status = context_embed(ctx, &reading, &p, vector, n_dims);
     return moe__context_leave(ctx, status);

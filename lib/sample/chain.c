@@ -1,15 +1,20 @@
 /* chain.c: a chain of stages with its memory, its history and its draw.
  *
- * Owns the candidates, the stages and their rings; all of it is taken when the
- * chain is created or a stage is added.  The random number of a draw is number
+ * Owns the candidates and the stages; all of it is taken when the chain is
+ * created or a stage is added.  The random number of a draw is number
  * n_accepted of the seed's stream, so picking changes nothing. */
 #include "base/bytes.h"
+#include "base/math.h"
 #include "base/rng.h"
 #include "sample/stages.h"
+
+#include <math.h> /* INFINITY and NAN only */
 
 struct moe__chain {
     struct moe__mem *mem;
     struct moe__candidate *candidates; /* [n_vocab] */
+    float *logits;                     /* [n_vocab] */
+    const uint64_t *mask;              /* borrowed; NULL: none */
     uint64_t seed;
     uint64_t n_accepted;
     int32_t n_vocab;
@@ -32,8 +37,10 @@ moe_status moe__chain_create(struct moe__mem *mem, int32_t n_vocab,
         chain->n_vocab = n_vocab;
         chain->candidates =
             moe__mem_calloc(mem, (size_t)n_vocab, sizeof *chain->candidates);
+        chain->logits =
+            moe__mem_calloc(mem, (size_t)n_vocab, sizeof *chain->logits);
     }
-    if (chain == NULL || chain->candidates == NULL) {
+    if (chain == NULL || chain->candidates == NULL || chain->logits == NULL) {
         moe__chain_destroy(chain);
         return moe__fail(err, MOE_ERR_NO_MEMORY,
                          "sampler: no memory for %d candidates", n_vocab);
@@ -42,61 +49,37 @@ moe_status moe__chain_create(struct moe__mem *mem, int32_t n_vocab,
     return MOE_OK;
 }
 
-static size_t ring_bytes(const struct moe__stage *stage)
-{
-    return (size_t)stage->set.count * sizeof *stage->ring;
-}
-
-static size_t uses_bytes(const struct moe__chain *chain)
-{
-    return (size_t)chain->n_vocab * sizeof *chain->stages[0].uses;
-}
-
 void moe__chain_destroy(struct moe__chain *chain)
 {
     if (chain == NULL)
         return;
     struct moe__mem *mem = chain->mem;
-    for (int32_t i = 0; i < chain->n_stages; i++) {
-        struct moe__stage *stage = &chain->stages[i];
-        if (stage->ring == NULL)
-            continue;
-        moe__mem_free(mem, stage->ring, ring_bytes(stage));
-        moe__mem_free(mem, stage->uses, uses_bytes(chain));
-    }
-    moe__mem_free(mem, chain->candidates,
-                  (size_t)chain->n_vocab * sizeof *chain->candidates);
+    const size_t n_vocab = (size_t)chain->n_vocab;
+    for (int32_t i = 0; i < chain->n_stages; i++)
+        moe__stage_destroy(&chain->stages[i]);
+    moe__mem_free(mem, chain->logits, n_vocab * sizeof *chain->logits);
+    moe__mem_free(mem, chain->candidates, n_vocab * sizeof *chain->candidates);
     moe__mem_free(mem, chain, sizeof *chain);
-}
-
-static moe_status take_ring(struct moe__chain *chain, struct moe__stage *stage,
-                            struct moe__err *err)
-{
-    size_t n = (size_t)stage->set.count;
-    stage->ring = moe__mem_calloc(chain->mem, n, sizeof *stage->ring);
-    stage->uses = moe__mem_calloc(chain->mem, 1, uses_bytes(chain));
-    if (stage->ring != NULL && stage->uses != NULL)
-        return MOE_OK;
-    moe__mem_free(chain->mem, stage->ring, ring_bytes(stage));
-    moe__mem_free(chain->mem, stage->uses, uses_bytes(chain));
-    return moe__fail(err, MOE_ERR_NO_MEMORY,
-                     "sampler: no memory for a penalty window of %d tokens",
-                     stage->set.count);
 }
 
 moe_status moe__chain_add(struct moe__chain *chain, const moe_stage *stage,
                           struct moe__err *err)
 {
-    if (chain->n_stages == MOE__MAX_STAGES)
+    const int32_t n = chain->n_stages;
+    if (n == MOE__MAX_STAGES)
         return moe__fail(err, MOE_ERR_STATE,
                          "sampler: a chain has at most %d stages",
                          MOE__MAX_STAGES);
-    MOE__TRY(moe__stage_check(stage, err));
-    struct moe__stage added = {.set = *stage};
-    if (stage->kind == MOE_STAGE_PENALTIES && stage->count > 0)
-        MOE__TRY(take_ring(chain, &added, err));
-    chain->stages[chain->n_stages++] = added;
-    return MOE_OK;
+    if (n > 0 && moe__stage_is_last(&chain->stages[n - 1]))
+        return moe__fail(err, MOE_ERR_STATE,
+                         "sampler: nothing may follow mirostat or adaptive-p");
+    moe_status status = moe__stage_create(chain->mem, stage, chain->n_vocab,
+                                          &chain->stages[n], err);
+    if (status == MOE_OK)
+        chain->n_stages++;
+    else
+        moe__stage_destroy(&chain->stages[n]);
+    return status;
 }
 
 moe_status moe__chain_clone(struct moe__mem *mem,
@@ -112,32 +95,44 @@ moe_status moe__chain_clone(struct moe__mem *mem,
             *out = NULL;
             return status;
         }
-        struct moe__stage *to = &(*out)->stages[i];
-        to->n_ring = from->n_ring;
-        to->next = from->next;
-        if (from->ring != NULL) {
-            memcpy(to->ring, from->ring, ring_bytes(from));
-            memcpy(to->uses, from->uses, uses_bytes(chain));
-        }
+        moe__stage_copy(&(*out)->stages[i], from);
     }
     (*out)->n_accepted = chain->n_accepted;
     return MOE_OK;
 }
 
-/* The pool after all stages, in no order. */
+void moe__chain_set_mask(struct moe__chain *chain, const uint64_t *mask)
+{
+    chain->mask = mask;
+}
+
+/* Number n_accepted of a stream of each stage's own. */
+static double stage_chance(const struct moe__chain *chain, int32_t stage)
+{
+    return moe__rng_f64(chain->seed ^ moe__rng_mix((uint64_t)stage + 1),
+                        chain->n_accepted);
+}
+
+static struct moe__candidates chain_pool(const struct moe__chain *chain)
+{
+    const struct moe__candidates pool = {.items = chain->candidates,
+                                         .logits = chain->logits,
+                                         .n_vocab = chain->n_vocab};
+    return pool;
+}
+
+/* The pool after all stages: a list in no order. */
 static struct moe__candidates chain_run(struct moe__chain *chain,
                                         const float *logits)
 {
-    struct moe__candidates pool = {.items = chain->candidates};
-    for (int32_t id = 0; id < chain->n_vocab; id++) {
-        pool.items[pool.n].id = id;
-        pool.items[pool.n].logit = logits[id];
-        pool.n += logits[id] == logits[id]; /* NaN differs from itself */
-    }
-    if (pool.n == 0)
-        pool.items[pool.n++] = (struct moe__candidate){0};
-    for (int32_t i = 0; i < chain->n_stages; i++)
+    struct moe__candidates pool = chain_pool(chain);
+    pool.mask = chain->mask;
+    moe__candidates_load(&pool, logits);
+    for (int32_t i = 0; i < chain->n_stages; i++) {
+        chain->stages[i].chance = stage_chance(chain, i);
         moe__stage_apply(&chain->stages[i], &pool);
+    }
+    moe__candidates_list(&pool);
     return pool;
 }
 
@@ -169,30 +164,44 @@ void moe__chain_accept(struct moe__chain *chain, moe_token token)
 {
     assert(token >= 0 && token < chain->n_vocab);
     chain->n_accepted++;
-    for (int32_t i = 0; i < chain->n_stages; i++) {
-        struct moe__stage *stage = &chain->stages[i];
-        if (stage->ring == NULL)
-            continue;
-        if (stage->n_ring == stage->set.count)
-            stage->uses[stage->ring[stage->next]]--;
-        else
-            stage->n_ring++;
-        stage->uses[token]++;
-        stage->ring[stage->next] = token;
-        stage->next = (stage->next + 1) % stage->set.count;
-    }
+    for (int32_t i = 0; i < chain->n_stages; i++)
+        moe__stage_accept(&chain->stages[i], token);
 }
 
 void moe__chain_reset(struct moe__chain *chain)
 {
     chain->n_accepted = 0;
-    for (int32_t i = 0; i < chain->n_stages; i++) {
-        struct moe__stage *stage = &chain->stages[i];
-        stage->n_ring = 0;
-        stage->next = 0;
-        if (stage->uses != NULL)
-            memset(stage->uses, 0, uses_bytes(chain));
+    for (int32_t i = 0; i < chain->n_stages; i++)
+        moe__stage_reset(&chain->stages[i]);
+}
+
+/* ln p = (logit - max) - ln sum(exp(logit - max)); NaN has no probability. */
+static float logprob_of(float logit, float max, double ln_sum)
+{
+    return logit == logit ? (float)(moe__candidates_gap(logit, max) - ln_sum)
+                          : -INFINITY;
+}
+
+void moe__chain_logprobs(struct moe__chain *chain, const float *logits,
+                         moe_logprob *chosen, moe_logprob *top, int32_t n_top)
+{
+    struct moe__candidates pool = chain_pool(chain);
+    moe__candidates_load(&pool, logits);
+    moe__candidates_keep(&pool, moe__max_i32(n_top, 1));
+    const float max = pool.items[0].logit;
+    double sum = 0;
+    for (int32_t i = 0; i < chain->n_vocab; i++)
+        if (logits[i] == logits[i])
+            sum += moe__exp(moe__candidates_gap(logits[i], max));
+    const double ln_sum = sum > 0 ? moe__log(sum) : 0;
+    for (int32_t i = 0; i < n_top; i++) {
+        const struct moe__candidate none = {.id = MOE_TOKEN_NONE, .logit = NAN};
+        const struct moe__candidate item = i < pool.n ? pool.items[i] : none;
+        top[i].token = item.id;
+        top[i].logprob = logprob_of(item.logit, max, ln_sum);
     }
+    if (chosen != NULL)
+        chosen->logprob = logprob_of(logits[chosen->token], max, ln_sum);
 }
 
 int32_t moe__chain_vocab(const struct moe__chain *chain)

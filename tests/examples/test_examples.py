@@ -93,6 +93,41 @@ def quickstart_tells_two_stories():
     assert seconds < 30, f'{seconds:.1f} s'
 
 
+def built(name):
+    program = BUILD / 'examples' / name
+    if not program.exists() or not TINY.exists():
+        raise tap.Skip(f'{name} is not built, or {TINY.name} is not here')
+    return program
+
+
+def chat_answers():
+    result = tap.run([built('chat'), TINY, 'Hello!'])
+    assert result.returncode == 0, result.stdout
+    assert result.stdout.startswith('Hello! Would you like'), result.stdout
+    result = tap.run([built('chat'), 'missing.gguf', 'Hello!'])
+    assert result.returncode == 1 and 'missing.gguf' in result.stdout
+
+
+def search_finds_the_nearest_text():
+    texts = ['The cat sleeps.', 'The puppy ran after the ball.',
+             'It rained all day.']
+    result = tap.run([built('search'), TINY, 'A dog plays ball', *texts])
+    assert result.returncode == 0, result.stdout
+    best = max(result.stdout.splitlines(), key=lambda row: float(row[:5]))
+    assert best.endswith(texts[1]), result.stdout
+    result = tap.run([built('search'), TINY, 'A dog', 'word ' * 2000])
+    assert result.returncode == 1 and result.stdout.strip(), result.stdout
+
+
+def examples_keep_their_promised_length():
+    """Lines that are not blank, without the comment at the top."""
+    for name, most in ('chat', 20), ('search', 25):
+        text = (tap.ROOT / 'examples' / f'{name}.c').read_text()
+        lines = [line for line in text.split('*/', 1)[1].splitlines()
+                 if line.strip()]
+        assert len(lines) <= most, f'{name}.c: {len(lines)} lines'
+
+
 def examples_are_short():
     tap.check_empty(
         f'{path.name} has {n_lines} lines (120)'
@@ -106,5 +141,8 @@ if __name__ == '__main__':
         the_readme_tells_the_truth,
         an_installed_library_is_found_by_pkg_config,
         quickstart_tells_two_stories,
+        chat_answers,
+        search_finds_the_nearest_text,
+        examples_keep_their_promised_length,
         examples_are_short,
     )])

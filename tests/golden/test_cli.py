@@ -122,6 +122,9 @@ def wrong_values_name_what_was_expected():
             (('run', 'tiny', 'a', '-n-1'), "found '-1'"),
             (('run', 'tiny', 'a', '--temp', 'hot'), "found 'hot'"),
             (('run', 'tiny', 'a', '--top-p', '1.5'), 'expected 0 to 1'),
+            (('run', 'tiny', 'a', '--mirostat', '3'), 'expected 0 to 2'),
+            (('run', 'tiny', 'a', '--logit-bias', '13'), 'expected ID=X'),
+            (('run', 'tiny', 'a', '--logit-bias', '99999=1'), 'token must be'),
             (('run', 'tiny', 'a', '--kv', 'q4'), 'f32 f16 q8_0'),
             (('run', 'tiny', 'a', '--memory', '6QiB'), '6GiB'),
             (('run', 'tiny', 'a', '--color', 'red'), 'auto|always|never'),
@@ -170,7 +173,7 @@ def completions_know_every_option():
         ['bash', '-c', 'eval "$1"; COMP_WORDS=(moe run tiny --to); COMP_CWORD='
          '3; _moe; echo ${COMPREPLY[*]}', 'sh', moe('completion', 'bash').out],
         capture_output=True, text=True, check=False)
-    assert check.stdout == '--top-k --top-p\n', check
+    assert check.stdout == '--top-k --top-p --top-n-sigma\n', check
 
 
 # ----------------------------------------------------------------------- run
@@ -217,6 +220,26 @@ def seed_repeats_a_draw():
     again = moe('run', 'tiny', 'Once', '-n', 40, '--json').json()
     repeat = moe('run', 'tiny', 'Once', '-n', 40, '-s', again['seed'])
     assert repeat.out == again['text'] + '\n'
+
+
+def samplers_change_the_draw():
+    def ids(*args):
+        return moe('run', 'tiny', 'Once upon a time', '-n', 30, '-s', 7,
+                   '--json', *args).json()['ids']
+    usual = ids()
+    assert usual == ids('--dry-window', 9, '--xtc-threshold', 0.3), 'off'
+    for args in (('--top-n-sigma', 0.2), ('--dynatemp-range', 0.7),
+                 ('--xtc-probability', 1),
+                 ('--mirostat', 2, '--mirostat-tau', 9),
+                 ('--mirostat', 1, '--mirostat-tau', 1),
+                 ('--logit-bias', f'{usual[0]}=-inf')):
+        assert ids(*args) != usual, args
+    assert usual[3] not in ids('--logit-bias', f'{usual[3]}=-inf')
+    one = '--logit-bias', '300=1000', '--ignore-eos'
+    assert set(ids(*one)) == {300}
+    dry = '--dry-multiplier', 999, '--dry-sequence-breaker', ''
+    assert ids(*one, *dry)[:3] == [300, 300, 300]
+    assert set(ids(*one, *dry)) != {300}
 
 
 def stop_texts_end_the_text_before_them():
@@ -737,6 +760,7 @@ if __name__ == '__main__':
         greedy_text_is_the_model_cards,
         prompt_comes_from_argument_file_or_stdin,
         seed_repeats_a_draw,
+        samplers_change_the_draw,
         stop_texts_end_the_text_before_them,
         characters_are_streamed_whole,
         json_of_run_tells_all,
