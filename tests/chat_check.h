@@ -42,8 +42,8 @@ static const char *const chat_controls[] = {"<s>",
                                             "<|assistant|>",
                                             "<|end|>",
                                             "<\xef\xbd\x9cUser\xef\xbd\x9c>",
-                                            "<\xef\xbd\x9c"
-                                            "Assistant\xef\xbd\x9c>",
+                                            ("<\xef\xbd\x9c"
+                                             "Assistant\xef\xbd\x9c>"),
                                             "<|start|>",
                                             "<|message|>",
                                             "<|channel|>",

@@ -57,7 +57,7 @@ void moe__json_write_number(struct moe__text *out, double number)
         moe__text_puts(out, "null"); /* JSON has no infinity */
         return;
     }
-    if (signbit(number))
+    if (moe__f64_to_bits(number) >> 63)
         moe__text_byte(out, '-');
     if (number == 0) {
         moe__text_puts(out, "0.0");

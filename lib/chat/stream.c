@@ -9,13 +9,15 @@
 
 #include "base/utf8.h"
 
+enum stream_meaning {
+    MARK_STOP,
+    MARK_THINK, /* reasoning begins */
+    MARK_SPEAK  /* and ends */
+};
+
 struct stream_mark {
     struct moe__slice text; /* in `texts` */
-    enum {
-        MARK_STOP,
-        MARK_THINK, /* reasoning begins */
-        MARK_SPEAK  /* and ends */
-    } meaning;
+    enum stream_meaning meaning;
 };
 
 struct moe__stream {
@@ -32,7 +34,7 @@ struct moe__stream {
 };
 
 static void stream_add_mark(struct moe__stream *stream, struct moe__slice text,
-                            int32_t meaning)
+                            enum stream_meaning meaning)
 {
     if (text.n == 0)
         return;
