@@ -43,6 +43,7 @@ SHAPES = {
 REAL = ('SmolLM2-135M-Instruct.Q4_1', 'gemma-3-270m-q4_k_m',
         'qwen2.5-coder-0.5b-q4_k_m')
 PLAIN = ('pp128', 'pp512', 'tg32')
+LEAST_ROUNDS = 3  # with fewer a cell is not published
 
 
 @dataclass(frozen=True)
@@ -365,7 +366,7 @@ class Campaign:
         cells, models = [], set()
         for cell in (cell for cells in SPEED.values() for cell in cells):
             rounds = self.rounds_of(cell)
-            if rounds:
+            if len(rounds) >= min(LEAST_ROUNDS, self.args.rounds):
                 models.add(cell.model)
                 arms = [{**asdict(arm), 'name': arm.name} for arm in cell.arms]
                 cells.append({
