@@ -947,7 +947,7 @@ enum {
 
 typedef struct moe_chat_params {
     size_t struct_size;
-    const moe_allocator *allocator;
+    const moe_allocator *allocator;    /* also of context and sampler */
     const moe_context_params *context; /* NULL = defaults */
     const moe_sampler_params *sampler; /* NULL = greedy */
     const char *system;                /* first message; NULL: none */

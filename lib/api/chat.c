@@ -108,14 +108,25 @@ static moe_status chat_make_stream(moe_chat *chat, const moe_chat_params *p)
     return status;
 }
 
-/* The parts whose failures have a moe_error. */
+/* The parts whose failures have a moe_error.  They take their memory where the
+ * chat does, unless their own params say where. */
 static moe_status chat_make_engine(moe_chat *chat, moe_model *model,
                                    const moe_chat_params *p)
 {
     moe_error why = {0};
-    moe_status status = moe_context_create(model, p->context, &chat->ctx, &why);
+    moe_context_params context;
+    moe_sampler_params sampler;
+    MOE__TRY(
+        moe__params_copy(MOE_PARAMS_CONTEXT, &context, p->context, &chat->err));
+    MOE__TRY(
+        moe__params_copy(MOE_PARAMS_SAMPLER, &sampler, p->sampler, &chat->err));
+    if (context.allocator == NULL)
+        context.allocator = p->allocator;
+    if (sampler.allocator == NULL)
+        sampler.allocator = p->allocator;
+    moe_status status = moe_context_create(model, &context, &chat->ctx, &why);
     if (status == MOE_OK)
-        status = moe_sampler_create(model->net.n_vocab, p->sampler,
+        status = moe_sampler_create(model->net.n_vocab, &sampler,
                                     &chat->sampler, &why);
     return status == MOE_OK ? status
                             : moe__fail(&chat->err, status, "%s", why.message);
@@ -404,8 +415,8 @@ static moe_status chat_begin(moe_chat *chat)
     MOE__TRY(chat_make_prompt(chat));
     MOE__TRY(chat_reuse(chat));
     moe__stream_reset(chat->stream, false);
-    moe__text_cut(&chat->answer, 0);
-    moe__text_cut(&chat->reasoning, 0);
+    moe__text_reset(&chat->answer);
+    moe__text_reset(&chat->reasoning);
     chat->n_answer = 0;
     chat->done = 0;
     chat->state = CHAT_READING;
@@ -458,6 +469,16 @@ static moe_status chat_finish(moe_chat *chat, moe_event *event)
                    : MOE_OK;
 }
 
+/* The context holds one token more. */
+static moe_status chat_know(moe_chat *chat, moe_token token)
+{
+    return moe__ids_push(&chat->known, token) == MOE_OK
+               ? MOE_OK
+               : moe__fail(&chat->err, MOE_ERR_NO_MEMORY,
+                           "no memory for the ids of %zu tokens",
+                           chat->known.n + 1);
+}
+
 /* A piece of the prompt. */
 static moe_status chat_read(moe_chat *chat, moe_event *event)
 {
@@ -469,7 +490,7 @@ static moe_status chat_read(moe_chat *chat, moe_event *event)
         return status == MOE_ERR_CANCELLED ? status : chat_pass(chat, status);
     for (int32_t i = (int32_t)chat->known.n; i < at; i++) {
         moe_sampler_accept(chat->sampler, chat->prompt.ids[i]);
-        MOE__TRY(moe__ids_push(&chat->known, chat->prompt.ids[i]));
+        MOE__TRY(chat_know(chat, chat->prompt.ids[i]));
     }
     event->kind = MOE_EVENT_PROMPT;
     event->n_done = at;
@@ -499,7 +520,8 @@ static moe_status chat_generate(moe_chat *chat)
     if (is_full ||
         (chat->max_tokens > 0 && chat->n_answer == chat->max_tokens)) {
         chat->done = MOE_DONE_LENGTH;
-        return moe__stream_end(chat->stream);
+        moe__stream_end(chat->stream);
+        return MOE_OK;
     }
     const moe_status status =
         moe_context_generate(chat->ctx, chat->sampler, &token, &info);
@@ -508,14 +530,13 @@ static moe_status chat_generate(moe_chat *chat)
     chat->n_answer++;
     if (info.is_end) {
         chat->done = MOE_DONE_STOP;
-        return moe__stream_end(chat->stream);
+        moe__stream_end(chat->stream);
+        return MOE_OK;
     }
-    MOE__TRY(moe__ids_push(&chat->known, token));
+    MOE__TRY(chat_know(chat, token));
     if (info.kind == MOE_TOKEN_CONTROL)
         return MOE_OK;
-    MOE__TRY(moe__stream_put(chat->stream, chat_piece(chat, &info)));
-    if (moe__stream_is_stopped(chat->stream))
-        chat->done = MOE_DONE_STOP;
+    moe__stream_put(chat->stream, chat_piece(chat, &info));
     return MOE_OK;
 }
 
@@ -538,6 +559,9 @@ static moe_status chat_write(moe_chat *chat, moe_event *event)
     for (;;) {
         if (chat_show(chat, event))
             return moe__text_status(&chat->answer, "the answer", &chat->err);
+        MOE__TRY(moe__stream_status(chat->stream, &chat->err));
+        if (moe__stream_is_stopped(chat->stream))
+            chat->done = MOE_DONE_STOP;
         if (chat->done != 0)
             return chat_finish(chat, event);
         MOE__TRY(chat_generate(chat));
@@ -551,7 +575,7 @@ static moe_status chat_end(moe_chat *chat, moe_event *event)
     chat->done = MOE_DONE_CANCELLED;
     if (chat->state != CHAT_WRITING)
         return chat_finish(chat, event);
-    MOE__TRY(moe__stream_end(chat->stream));
+    moe__stream_end(chat->stream);
     while (chat_show(chat, event)) /* kept, but not shown any more */
         ;
     event->text = NULL;

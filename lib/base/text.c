@@ -72,6 +72,12 @@ void moe__text_cut(struct moe__text *text, size_t n)
     text->n = n;
 }
 
+void moe__text_reset(struct moe__text *text)
+{
+    text->n = 0;
+    text->status = MOE_OK;
+}
+
 struct moe__slice moe__text_slice(const struct moe__text *text)
 {
     return moe__slice_of(text->data, text->n);

@@ -28,6 +28,8 @@ void moe__text_byte(struct moe__text *text, uint8_t byte);
 void moe__text_code(struct moe__text *text, uint32_t code);
 /* Shortens to n bytes; n <= text->n. */
 void moe__text_cut(struct moe__text *text, size_t n);
+/* Empties, and forgets a failure. */
+void moe__text_reset(struct moe__text *text);
 struct moe__slice moe__text_slice(const struct moe__text *text);
 /* MOE_OK, or the failure with a sentence about `what`. */
 moe_status moe__text_status(const struct moe__text *text, const char *what,

@@ -102,8 +102,8 @@ void moe__stream_destroy(struct moe__stream *stream)
 
 void moe__stream_reset(struct moe__stream *stream, bool starts_in_reasoning)
 {
-    stream->pending.n = 0;
-    stream->out.n = 0;
+    moe__text_reset(&stream->pending);
+    moe__text_reset(&stream->out);
     stream->kind =
         starts_in_reasoning ? MOE__SEGMENT_REASONING : MOE__SEGMENT_TEXT;
     stream->is_stopped = false;
@@ -121,6 +121,13 @@ moe_status moe__stream_end(struct moe__stream *stream)
 {
     stream->is_ended = true;
     return stream->pending.status;
+}
+
+moe_status moe__stream_status(const struct moe__stream *stream,
+                              struct moe__err *err)
+{
+    MOE__TRY(moe__text_status(&stream->pending, "the answer", err));
+    return moe__text_status(&stream->out, "the answer", err);
 }
 
 bool moe__stream_is_stopped(const struct moe__stream *stream)

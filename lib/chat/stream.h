@@ -39,6 +39,9 @@ moe_status moe__stream_put(struct moe__stream *stream, struct moe__slice bytes);
 moe_status moe__stream_end(struct moe__stream *stream);
 /* The next piece that is certain, of one kind; false: there is none. */
 bool moe__stream_next(struct moe__stream *stream, struct moe__segment *segment);
+/* MOE_OK, or why nothing comes out any more. */
+moe_status moe__stream_status(const struct moe__stream *stream,
+                              struct moe__err *err);
 /* A stop text was met; what came before it can still be taken. */
 bool moe__stream_is_stopped(const struct moe__stream *stream);
 

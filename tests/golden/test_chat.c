@@ -123,7 +123,8 @@ static void answers_end_where_they_should(void)
     struct answer answer = ask(chat, "Hello!");
     CHECK(strcmp(answer.text, "Hello! Would you like a ") == 0, "'%s'",
           answer.text);
-    CHECK(answer.last.reason == MOE_DONE_STOP);
+    CHECK(answer.last.reason == MOE_DONE_STOP && answer.last.n_answer == 11,
+          "%d", answer.last.n_answer);
     moe_chat_destroy(chat);
     params = (moe_chat_params){.struct_size = sizeof params, .max_tokens = 3};
     chat = open_chat(&params);

@@ -146,7 +146,63 @@ static void memory_that_stays_away_is_survived(void)
     fail_each_allocation(1);
 }
 
+/* Asks for an answer of a few tokens. */
+static moe_status chat_once(moe_model *model, const moe_allocator *hook,
+                            moe_error *why)
+{
+    const moe_context_params context = {
+        .struct_size = sizeof context, .n_ctx = 96, .n_threads = 1};
+    const moe_chat_params params = {.struct_size = sizeof params,
+                                    .allocator = hook,
+                                    .context = &context,
+                                    .system = "You like foxes.",
+                                    .max_tokens = 4};
+    moe_event event = {.struct_size = sizeof event};
+    moe_chat *chat = NULL;
+    moe_status status = moe_chat_create(model, &params, &chat, why);
+    if (status == MOE_OK)
+        status = moe_chat_say(chat, MOE_ROLE_USER, "Hello!", -1);
+    while (status == MOE_OK && event.kind != MOE_EVENT_DONE)
+        status = moe_chat_next(chat, &event);
+    if (status != MOE_OK && chat != NULL) {
+        snprintf(why->message, sizeof why->message, "%s", moe_chat_error(chat));
+        /* what was missing is there now: the chat is usable */
+        CHECK(moe_chat_rewind(chat, 0) == MOE_OK);
+        CHECK(moe_chat_say(chat, MOE_ROLE_USER, "Hello!", -1) == MOE_OK);
+        event.kind = MOE_EVENT_PROMPT;
+        while (event.kind != MOE_EVENT_DONE)
+            if (moe_chat_next(chat, &event) != MOE_OK)
+                break;
+        CHECK(event.kind == MOE_EVENT_DONE && event.n_answer > 0, "%s",
+              moe_chat_error(chat));
+    }
+    moe_chat_destroy(chat);
+    return status;
+}
+
+static void each_allocation_of_a_chat_can_fail(void)
+{
+    moe_model *model = NULL;
+    moe_error why = {0};
+    long n = 1;
+    REQUIRE(moe_model_open(TINY_Q8, NULL, &model, &why) == MOE_OK);
+    for (; n < 2000; n++) {
+        struct counter c = {.fail_at = n};
+        const moe_allocator hook = counter_hook(&c);
+        why = (moe_error){0};
+        const moe_status status = chat_once(model, &hook, &why);
+        CHECK(c.n_live == 0 && c.live == 0, "%ld: %ld blocks", n, c.n_live);
+        if (c.n_alloc < n)
+            break;
+        CHECK(status == MOE_ERR_NO_MEMORY && why.message[0] != 0,
+              "%ld: status %d, '%s'", n, status, why.message);
+    }
+    CHECK(n > 20 && n < 2000, "%ld allocations", n);
+    moe_model_close(model);
+}
+
 static const struct test tests[] = {
+    {"each_allocation_of_a_chat_can_fail", each_allocation_of_a_chat_can_fail},
     {"eval_allocates_nothing", eval_allocates_nothing},
     {"plan_is_what_is_taken", plan_is_what_is_taken},
     {"one_failing_allocation_is_survived", one_failing_allocation_is_survived},
