@@ -15,7 +15,7 @@ int main(int argc, char **argv)
     while (!moe_chat_next(chat, &ev) && ev.kind != MOE_EVENT_DONE)
         if (ev.kind == MOE_EVENT_TEXT)
             fwrite(ev.text, 1, ev.text_bytes, stdout);
-    fprintf(stderr, "%s\n", moe_chat_error(chat));
+    printf("\n%s", moe_chat_error(chat));
     moe_chat_destroy(chat);
     moe_model_close(model);
     return ev.kind != MOE_EVENT_DONE;
