@@ -124,10 +124,22 @@ static void decimal_add_digit(struct decimal *d, uint32_t digit)
     d->n_digits += d->digits.n > 0 && d->n_digits < MOST_DIGITS;
 }
 
+/* What is written behind the 'e' at i, 0 if the text ends there. */
+static int32_t decimal_exponent(struct moe__slice text, size_t i)
+{
+    const bool is_small = i + 1 < text.n && text.data[i + 1] == '-';
+    int32_t written = 0;
+    for (i++; i < text.n; i++)
+        if (text.data[i] >= '0' && text.data[i] <= '9')
+            written =
+                moe__min_i32(written * 10 + (text.data[i] - '0'), 100000000);
+    return is_small ? -written : written;
+}
+
 /* The digits of a text of the form of a JSON number. */
 static void decimal_parse(struct moe__slice text, struct decimal *d)
 {
-    int32_t n_behind = 0, written = 0; /* digits behind the point */
+    int32_t n_behind = 0; /* digits behind the point */
     bool is_fraction = false;
     size_t i = text.n > 0 && text.data[0] == '-';
     *d = (struct decimal){.n_digits = 0};
@@ -139,14 +151,9 @@ static void decimal_parse(struct moe__slice text, struct decimal *d)
         n_behind += is_fraction && n_behind < 1 << 30;
         decimal_add_digit(d, (uint32_t)(text.data[i] - '0'));
     }
-    const bool is_small = i + 1 < text.n && text.data[i + 1] == '-';
-    for (i++; i < text.n; i++)
-        if (text.data[i] >= '0' && text.data[i] <= '9')
-            written =
-                moe__min_i32(written * 10 + (text.data[i] - '0'), 100000000);
-    written = is_small ? -written : written;
-    d->exponent += written - n_behind;
-    d->lead_exponent += written - n_behind;
+    const int32_t shift = decimal_exponent(text, i) - n_behind;
+    d->exponent += shift;
+    d->lead_exponent += shift;
 }
 
 /* The sign of d - middle * 2^exponent. */
@@ -211,6 +218,46 @@ bool moe__decimal_read(struct moe__slice text, double *out)
         value = moe__bits_to_f64(step > 0 ? bits + 1 : bits - 1);
     }
     *out = sign * value;
+    return true;
+}
+
+/* value = value * 10^n + digit; false if it does not fit. */
+static bool shift_digits(uint64_t *value, int64_t n, uint32_t digit)
+{
+    if (*value == 0)
+        n = 0;
+    for (; n > 0; n--)
+        if (!moe__mul_u64(*value, 10, value))
+            return false;
+    return moe__add_u64(*value, digit, value);
+}
+
+bool moe__decimal_integer(struct moe__slice text, int64_t *out)
+{
+    const bool is_negative = text.n > 0 && text.data[0] == '-';
+    uint64_t value = 0;
+    int64_t n_zeros = 0;  /* since the last digit that is none */
+    int64_t n_behind = 0; /* digits behind the point */
+    bool is_fraction = false;
+    size_t i = is_negative;
+    for (; i < text.n && (text.data[i] | 32) != 'e'; i++) {
+        if (text.data[i] == '.') {
+            is_fraction = true;
+            continue;
+        }
+        n_behind += is_fraction;
+        n_zeros++;
+        if (text.data[i] == '0')
+            continue;
+        if (!shift_digits(&value, n_zeros, (uint32_t)(text.data[i] - '0')))
+            return false;
+        n_zeros = 0;
+    }
+    const int64_t n = n_zeros - n_behind + decimal_exponent(text, i);
+    const uint64_t most = (uint64_t)INT64_MAX + is_negative;
+    if ((n < 0 && value > 0) || !shift_digits(&value, n, 0) || value > most)
+        return false;
+    *out = is_negative ? (int64_t)(0 - value) : (int64_t)value;
     return true;
 }
 

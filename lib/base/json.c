@@ -6,7 +6,6 @@
 #include "base/json.h"
 
 #include "base/decimal.h"
-#include "base/math.h"
 #include "base/utf8.h"
 
 struct json_member {
@@ -45,10 +44,13 @@ static moe_status json_fail(const struct json_reader *reader,
     const struct moe__slice rest =
         moe__slice_of(text.data + reader->at, text.n - reader->at);
     const int32_t n = moe__utf8_decode(rest, &code);
+    if (n < 0 || code < 0x20 || code == 0x7f)
+        return moe__fail(reader->err, MOE_ERR_FORMAT,
+                         "JSON: line %d, column %d: expected %s, found byte %d",
+                         line, column, expected, rest.data[0]);
     return moe__fail(reader->err, MOE_ERR_FORMAT,
                      "JSON: line %d, column %d: expected %s, found '%.*s'",
-                     line, column, expected, n < 1 ? 1 : n,
-                     (const char *)rest.data);
+                     line, column, expected, n, (const char *)rest.data);
 }
 
 static moe_status json_no_memory(const struct json_reader *reader)
@@ -128,13 +130,9 @@ static moe_status json_number(struct json_reader *reader, struct moe__json *out)
     json_take(reader, '-');
     if (!json_take(reader, '0'))
         MOE__TRY(json_digits(reader));
-    bool is_plain = true;
-    if (json_take(reader, '.')) {
-        is_plain = false;
+    if (json_take(reader, '.'))
         MOE__TRY(json_digits(reader));
-    }
     if (json_take(reader, 'e') || json_take(reader, 'E')) {
-        is_plain = false;
         if (!json_take(reader, '-'))
             json_take(reader, '+');
         MOE__TRY(json_digits(reader));
@@ -145,14 +143,7 @@ static moe_status json_number(struct json_reader *reader, struct moe__json *out)
         reader->at = start;
         return json_fail(reader, "a number that a double can hold");
     }
-    const double limit = 9223372036854775808.0; /* 2^63 */
-    if (is_plain) {
-        out->is_integer = moe__parse_i64((const char *)out->text.data,
-                                         out->text.n, &out->integer);
-    } else if (out->number >= -limit && out->number < limit) {
-        out->integer = (int64_t)out->number;
-        out->is_integer = (double)out->integer == out->number;
-    }
+    out->is_integer = moe__decimal_integer(out->text, &out->integer);
     return json_keep(reader, &out->text);
 }
 
@@ -415,21 +406,42 @@ const struct moe__json *moe__json_get(const struct moe__json *object,
     return json_find(object, moe__slice_str(key));
 }
 
+/* Whether a has all keys of b. */
+static bool json_has_keys(const struct moe__json *a, const struct moe__json *b)
+{
+    for (int32_t i = 0; i < b->n; i++)
+        if (json_find(a, b->keys[i]) == NULL)
+            return false;
+    return true;
+}
+
+/* Whether b has all members of a, of equal keys the last. */
+static bool json_has_equal(const struct moe__json *a, const struct moe__json *b)
+{
+    for (int32_t i = 0; i < a->n; i++) {
+        const struct moe__json *other = json_find(b, a->keys[i]);
+        if (json_find(a, a->keys[i]) != &a->items[i])
+            continue;
+        if (other == NULL || !moe__json_equal(&a->items[i], other))
+            return false;
+    }
+    return true;
+}
+
 bool moe__json_equal(const struct moe__json *a, const struct moe__json *b)
 {
-    if (a->kind != b->kind || a->n != b->n)
+    if (a->kind != b->kind ||
+        (a->n != b->n && a->kind != MOE__JSON_OBJECT)) /* keys may recur */
         return false;
     if (a->kind == MOE__JSON_STRING)
         return moe__slice_equal(a->text, b->text);
     if (a->kind == MOE__JSON_NUMBER)
         return a->is_integer && b->is_integer ? a->integer == b->integer
                                               : a->number == b->number;
-    for (int32_t i = 0; i < a->n; i++) {
-        const struct moe__json *other = &b->items[i];
-        if (a->kind == MOE__JSON_OBJECT)
-            other = json_find(b, a->keys[i]);
-        if (other == NULL || !moe__json_equal(&a->items[i], other))
+    if (a->kind == MOE__JSON_OBJECT)
+        return json_has_keys(a, b) && json_has_equal(a, b);
+    for (int32_t i = 0; i < a->n; i++)
+        if (!moe__json_equal(&a->items[i], &b->items[i]))
             return false;
-    }
     return true;
 }

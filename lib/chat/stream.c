@@ -1,7 +1,7 @@
 /* stream.c: marks and characters in a stream of bytes.
  *
- *     pending:  | certain | may begin a mark or a character |
- *                         ^ hold
+ *     pending:  | taken | certain | may begin a mark or a character |
+ *                       ^ from    ^ hold
  *
  * What lies before the first complete mark and before `hold` is certain.  A
  * mark may be complete behind `hold`: then an earlier one may still win. */
@@ -26,7 +26,8 @@ struct moe__stream {
     int32_t n_marks;
     int32_t n_slots;          /* for marks */
     struct moe__text texts;   /* of the marks */
-    struct moe__text pending; /* bytes that were put and not taken */
+    struct moe__text pending; /* bytes that were put */
+    size_t from;              /* so many of them were taken */
     struct moe__text out;     /* what the last segment lends */
     enum moe__segment_kind kind;
     bool is_stopped;
@@ -106,15 +107,30 @@ void moe__stream_reset(struct moe__stream *stream, bool starts_in_reasoning)
     moe__text_reset(&stream->out);
     stream->kind =
         starts_in_reasoning ? MOE__SEGMENT_REASONING : MOE__SEGMENT_TEXT;
+    stream->from = 0;
     stream->is_stopped = false;
     stream->is_ended = false;
 }
 
+static struct moe__slice stream_rest(const struct moe__stream *stream)
+{
+    const struct moe__slice all = moe__text_slice(&stream->pending);
+    return moe__slice_of(all.n > 0 ? all.data + stream->from : NULL,
+                         all.n - stream->from);
+}
+
 moe_status moe__stream_put(struct moe__stream *stream, struct moe__slice bytes)
 {
-    if (!stream->is_stopped)
-        moe__text_add(&stream->pending, bytes);
-    return stream->pending.status;
+    struct moe__text *pending = &stream->pending;
+    const size_t n = pending->n - stream->from;
+    if (stream->is_stopped)
+        return pending->status;
+    if (n > 0 && stream->from > 0)
+        memmove(pending->data, pending->data + stream->from, n);
+    moe__text_cut(pending, n);
+    stream->from = 0;
+    moe__text_add(pending, bytes);
+    return pending->status;
 }
 
 moe_status moe__stream_end(struct moe__stream *stream)
@@ -146,25 +162,31 @@ static bool mark_counts(const struct moe__stream *stream,
     return (mark->meaning == MARK_THINK) == (stream->kind == MOE__SEGMENT_TEXT);
 }
 
-/* The longest mark at `rest`, or NULL; *is_open if one might yet be. */
+/* The mark at `rest`, or NULL; *is_open if one might yet be.  A stop text comes
+ * before a mark of reasoning at the same place. */
 static const struct stream_mark *
 stream_mark_at(const struct moe__stream *stream, struct moe__slice rest,
                bool *is_open)
 {
     const struct stream_mark *found = NULL;
+    bool may_stop = false;
     *is_open = false;
     for (int32_t i = 0; i < stream->n_marks; i++) {
         const struct stream_mark *mark = &stream->marks[i];
+        const bool is_stop = mark->meaning == MARK_STOP;
         const size_t n = mark->text.n < rest.n ? mark->text.n : rest.n;
         if (!mark_counts(stream, mark) ||
             memcmp(rest.data, mark->text.data, n) != 0)
             continue;
-        if (n < mark->text.n)
-            *is_open = true;
-        else if (found == NULL || found->text.n < n)
+        if (n == mark->text.n && is_stop)
+            return mark;
+        if (n == mark->text.n)
             found = mark;
+        else if (!stream->is_ended)
+            *is_open = true;
+        may_stop |= is_stop && *is_open;
     }
-    return found;
+    return may_stop ? NULL : found;
 }
 
 /* Whether `rest` is the beginning of a character and nothing more. */
@@ -189,7 +211,7 @@ static bool is_cut_character(struct moe__slice rest)
 static size_t stream_certain(const struct moe__stream *stream,
                              const struct stream_mark **mark)
 {
-    const struct moe__slice all = moe__text_slice(&stream->pending);
+    const struct moe__slice all = stream_rest(stream);
     *mark = NULL;
     for (size_t i = 0; i < all.n; i++) {
         const struct moe__slice rest = moe__slice_of(all.data + i, all.n - i);
@@ -200,7 +222,7 @@ static size_t stream_certain(const struct moe__stream *stream,
             *mark = found;
             return i;
         }
-        if (!stream->is_ended && (is_open || is_cut_character(rest)))
+        if (is_open || (!stream->is_ended && is_cut_character(rest)))
             return i;
     }
     return all.n;
@@ -208,18 +230,12 @@ static size_t stream_certain(const struct moe__stream *stream,
 
 /* ----------------------------------------------------------------- taking */
 
-static void stream_drop(struct moe__stream *stream, size_t n)
-{
-    struct moe__text *pending = &stream->pending;
-    memmove(pending->data, pending->data + n, pending->n - n);
-    pending->n -= n;
-}
-
-/* The first n bytes of pending as valid UTF-8. */
+/* Takes n bytes as valid UTF-8. */
 static void stream_lend(struct moe__stream *stream, size_t n)
 {
-    const uint8_t *bytes = moe__text_slice(&stream->pending).data;
-    stream->out.n = 0;
+    const uint8_t *bytes = stream_rest(stream).data;
+    moe__text_cut(&stream->out, 0);
+    stream->from += n;
     for (size_t i = 0; i < n;) {
         uint32_t code;
         const int32_t length =
@@ -234,22 +250,21 @@ static void stream_pass(struct moe__stream *stream,
 {
     if (mark->meaning == MARK_STOP) {
         stream->is_stopped = true;
-        stream->pending.n = 0;
+        stream->from = stream->pending.n;
         return;
     }
     stream->kind = mark->meaning == MARK_THINK ? MOE__SEGMENT_REASONING
                                                : MOE__SEGMENT_TEXT;
-    stream_drop(stream, mark->text.n);
+    stream->from += mark->text.n;
 }
 
 bool moe__stream_next(struct moe__stream *stream, struct moe__segment *segment)
 {
     const struct stream_mark *mark = NULL;
-    while (stream->pending.n > 0) {
+    while (stream->from < stream->pending.n) {
         const size_t n = stream_certain(stream, &mark);
         if (n > 0) {
             stream_lend(stream, n);
-            stream_drop(stream, n);
             *segment = (struct moe__segment){stream->kind,
                                              moe__text_slice(&stream->out)};
             return stream->out.status == MOE_OK;

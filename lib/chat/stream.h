@@ -2,8 +2,9 @@
  *
  * What comes out is whole UTF-8 characters and nothing of a stop text; what may
  * be the beginning of one, or of a mark around reasoning, is held back until it
- * is known.  A byte that is part of no character becomes U+FFFD.  However the
- * bytes are cut, the same text comes out. */
+ * is known.  The earliest counts, at the same place a stop text.  A byte that
+ * is part of no character becomes U+FFFD, at the end also the bytes of one that
+ * is not complete.  However the bytes are cut, the same text comes out. */
 #ifndef MOE_CHAT_STREAM_H
 #define MOE_CHAT_STREAM_H
 

@@ -122,13 +122,50 @@ static void reasoning_is_told_from_text(void)
     check_cuts("<think>aENDb", "[a!", stops, 1);
 }
 
+static void a_stop_text_wins_over_reasoning_at_the_same_place(void)
+{
+    const char *const stops[] = {"<think>!", "</th"};
+    check_cuts("a<think>!b", "a!", stops, 2);
+    check_cuts("a<think>?b", "a[?b", stops, 2);
+    check_cuts("a<think>", "a", stops, 2);
+    check_cuts("a<think>b</think>", "a[b!", stops, 2);
+}
+
+/* Marks in one piece are passed one by one, and the rest is not moved. */
+static void many_marks_in_one_piece_take_linear_time(void)
+{
+    enum { N_MARKS = 200000 };
+    static const char unit[] = "<think>a</think>b";
+    const struct moe__stream_params params = {
+        .think_begin = moe__slice_str("<think>"),
+        .think_end = moe__slice_str("</think>"),
+    };
+    struct moe__stream *stream = NULL;
+    struct moe__segment segment;
+    char *bytes = malloc(N_MARKS * (sizeof unit - 1));
+    REQUIRE(bytes != NULL);
+    for (size_t i = 0; i < N_MARKS; i++)
+        memcpy(bytes + i * (sizeof unit - 1), unit, sizeof unit - 1);
+    moe__mem_init(&mem, NULL);
+    REQUIRE(moe__stream_create(&mem, &params, &stream, NULL) == MOE_OK);
+    moe__stream_put(stream, moe__slice_of(bytes, N_MARKS * (sizeof unit - 1)));
+    moe__stream_end(stream);
+    size_t n = 0;
+    for (; moe__stream_next(stream, &segment); n++)
+        CHECK(segment.text.n == 1 &&
+              segment.text.data[0] == (n % 2 == 0 ? 'a' : 'b'));
+    CHECK(n == 2 * (size_t)N_MARKS);
+    moe__stream_destroy(stream);
+    free(bytes);
+}
+
 /* Random texts of few letters, so that marks come often. */
 static void cuts_do_not_matter(void)
 {
     static const char *const parts[] = {
         "<think>", "</think>", "<",    "th",   "ink>",     "a",
         "ab",      "aba",      "\xc3", "\xa9", "\xf0\x9f", "\x98\x80"};
-    const char *const stops[] = {"abab", "ba<", "aa"};
+    const char *const stops[] = {"abab", "ba<", "aa", "<think>b"};
     uint32_t seed = 1;
     for (int round = 0; round < 400; round++) {
         char bytes[128] = "", whole[512];
@@ -136,12 +173,12 @@ static void cuts_do_not_matter(void)
             seed = seed * 1664525u + 1013904223u;
             strcat(bytes, parts[(seed >> 16) % 12]);
         }
-        strcpy(whole, pass(bytes, strlen(bytes), 1000, stops, 3));
+        strcpy(whole, pass(bytes, strlen(bytes), 1000, stops, 4));
         for (size_t piece = 1; piece <= 5; piece++)
-            CHECK(strcmp(pass(bytes, strlen(bytes), piece, stops, 3), whole) ==
+            CHECK(strcmp(pass(bytes, strlen(bytes), piece, stops, 4), whole) ==
                       0,
                   "'%s' by %zu: '%s' '%s'", bytes, piece,
-                  pass(bytes, strlen(bytes), piece, stops, 3), whole);
+                  pass(bytes, strlen(bytes), piece, stops, 4), whole);
     }
 }
 
@@ -152,6 +189,10 @@ static const struct test tests[] = {
     {"the_earliest_stop_text_ends_the_text",
      the_earliest_stop_text_ends_the_text},
     {"reasoning_is_told_from_text", reasoning_is_told_from_text},
+    {"a_stop_text_wins_over_reasoning_at_the_same_place",
+     a_stop_text_wins_over_reasoning_at_the_same_place},
+    {"many_marks_in_one_piece_take_linear_time",
+     many_marks_in_one_piece_take_linear_time},
     {"cuts_do_not_matter", cuts_do_not_matter},
 };
 
