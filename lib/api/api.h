@@ -69,6 +69,10 @@ moe_status moe__text_encode(const moe_model *model, const char *text,
                             struct moe__ids *ids, struct moe__err *err);
 
 void moe__model_hold(moe_model *model);
+/* Fills model->vocab if the source is a tokenizer's own file, and leaves it
+ * NULL if it is anything else.  Does not close the source. */
+moe_status moe__model_read_vocab(moe_model *model, const moe_source *source,
+                                 struct moe__err *err);
 /* Shapes are known, weights stay NULL: for plans.  params are checked. */
 moe_status moe__model_open_header(const char *path,
                                   const moe_model_params *params,

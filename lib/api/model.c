@@ -94,13 +94,47 @@ static void log_model(const moe_model *model, const moe_model_params *params)
     moe__host_log(params->log, params->log_user, MOE_LOG_INFO, line);
 }
 
-static moe_status model_open(const struct model_input *input,
-                             const moe_model_params *params, moe_model **out,
-                             struct moe__err *err)
+/* Sources are the library's from the first moment: closed on any failure. */
+static void close_sources(const moe_source *sources, size_t n)
 {
-    moe_model *model = model_alloc(params);
-    if (model == NULL)
-        return moe__fail(err, MOE_ERR_NO_MEMORY, "no memory for a model");
+    for (size_t i = 0; i < n; i++)
+        if (sources[i].close != NULL)
+            sources[i].close(sources[i].user);
+}
+
+/* The vocabulary, if the input is a tokenizer's own file.  Then, and if that
+ * fails, the input's sources are closed. */
+static moe_status model_open_vocab(moe_model *model,
+                                   const struct model_input *input,
+                                   const moe_model_params *params,
+                                   struct moe__err *err)
+{
+    moe_source file;
+    const moe_source *source = input->sources;
+    model->family = model->name = "";
+    if (input->n_sources > 1) /* shards */
+        return MOE_OK;
+    if (input->path != NULL) {
+        MOE__TRY(moe__source_open(&model->mem, input->path, &file, err));
+        source = &file;
+    }
+    moe_status status = moe__model_read_vocab(model, source, err);
+    if (status == MOE_OK && model->vocab != NULL && params->n_meta > 0)
+        status = moe__fail(err, MOE_ERR_UNSUPPORTED,
+                           "meta: a tokenizer's file has no metadata, only a "
+                           "GGUF has");
+    if (input->path != NULL)
+        close_sources(&file, 1);
+    else if (status != MOE_OK || model->vocab != NULL)
+        close_sources(input->sources, input->n_sources);
+    return status;
+}
+
+static moe_status model_open_gguf(moe_model *model,
+                                  const struct model_input *input,
+                                  const moe_model_params *params,
+                                  struct moe__err *err)
+{
     const struct moe__gguf_options options = {
         .overrides = params->meta,
         .n_overrides = params->n_meta,
@@ -109,14 +143,28 @@ static moe_status model_open(const struct model_input *input,
         .progress = params->progress,
         .progress_user = params->progress_user,
     };
-    moe_status status =
-        input->path != NULL
-            ? moe__gguf_open(&model->gguf, &model->mem, input->path, &options,
-                             err)
-            : moe__gguf_open_sources(&model->gguf, &model->mem, input->sources,
-                                     input->n_sources, &options, err);
-    if (status == MOE_OK)
-        status = model_bind(model, params->is_vocab_only != 0, err);
+    if (input->path != NULL)
+        MOE__TRY(moe__gguf_open(&model->gguf, &model->mem, input->path,
+                                &options, err));
+    else
+        MOE__TRY(moe__gguf_open_sources(&model->gguf, &model->mem,
+                                        input->sources, input->n_sources,
+                                        &options, err));
+    return model_bind(model, params->is_vocab_only != 0, err);
+}
+
+static moe_status model_open(const struct model_input *input,
+                             const moe_model_params *params, moe_model **out,
+                             struct moe__err *err)
+{
+    moe_model *model = model_alloc(params);
+    if (model == NULL) {
+        close_sources(input->sources, input->n_sources);
+        return moe__fail(err, MOE_ERR_NO_MEMORY, "no memory for a model");
+    }
+    moe_status status = model_open_vocab(model, input, params, err);
+    if (status == MOE_OK && model->vocab == NULL)
+        status = model_open_gguf(model, input, params, err);
     if (status != MOE_OK) {
         moe_model_close(model);
         return status;
@@ -150,14 +198,6 @@ moe_status moe_model_open(const char *path, const moe_model_params *params,
     if (status == MOE_OK)
         status = model_open(&input, &copy, out, &why);
     return moe__error_out(err, &why, status);
-}
-
-/* Sources are the library's from the first moment: closed on any failure. */
-static void close_sources(const moe_source *sources, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (sources[i].close != NULL)
-            sources[i].close(sources[i].user);
 }
 
 moe_status moe_model_open_source(const moe_source *sources, size_t n_sources,

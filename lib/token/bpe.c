@@ -1,33 +1,45 @@
-/* bpe.c: text -> ids with a byte-level BPE model.
+/* bpe.c: text -> pieces that byte-pair merging never crosses.
  *
- * The pre-tokenizer's patterns cut the text into pieces; each is merged on its
- * own, from single bytes. */
+ * Each pattern of the pre-tokenizer cuts what the one before it has left into
+ * its matches and the text between them; the pieces are words, see word.c. */
 #include "token/vocab.h"
 
 #include "base/utf8.h"
 
-static moe_status bpe_piece(struct moe__encoder *e, struct moe__slice text)
+static moe_status bpe_cut(struct moe__encoder *e, int32_t stage,
+                          struct moe__slice text);
+
+/* Hands bytes [from, to) to the next stage. */
+static moe_status bpe_part(struct moe__encoder *e, int32_t stage,
+                           struct moe__slice text, size_t from, size_t to)
 {
-    const struct moe__vocab *vocab = e->vocab;
-    if (vocab->pretok->flags & MOE__PRETOK_IGNORE_MERGES) {
-        const moe_token whole = moe__text_index_find(&vocab->by_piece, text);
-        if (whole != MOE_TOKEN_NONE)
-            return moe__ids_push(e->out, whole);
-    }
-    MOE__TRY(moe__merge_begin(e, text.n));
-    for (size_t i = 0; i < text.n; i++)
-        moe__merge_add(e, 1, vocab->byte_ids[text.data[i]]);
-    MOE__TRY(moe__merge_run(e, text));
-    for (size_t i = 0; i < e->n_symbols; i++) {
-        const struct moe__symbol *symbol = &e->symbols[i];
-        if (symbol->n == 0)
-            continue;
-        if (symbol->id != MOE_TOKEN_NONE)
-            MOE__TRY(moe__ids_push(e->out, symbol->id));
-        else
-            MOE__TRY(moe__encode_bytes(
-                e, moe__slice_of(text.data + symbol->start, symbol->n)));
-    }
+    if (from == to)
+        return MOE_OK;
+    return bpe_cut(e, stage + 1, moe__slice_of(text.data + from, to - from));
+}
+
+static size_t bpe_char_bytes(struct moe__slice text, size_t at)
+{
+    uint32_t code;
+    const int32_t n =
+        moe__utf8_decode(moe__slice_of(text.data + at, text.n - at), &code);
+    return n > 0 ? (size_t)n : 1;
+}
+
+/* Cuts in bytes [at, end), a match, see cuts_threes; *from is where the last
+ * piece ended. */
+static moe_status bpe_cut_threes(struct moe__encoder *e, int32_t stage,
+                                 struct moe__slice text, size_t at, size_t end,
+                                 size_t *from)
+{
+    size_t n_chars = 0;
+    for (size_t i = at; i < end; i += bpe_char_bytes(text, i))
+        n_chars++;
+    for (; at < end; at += bpe_char_bytes(text, at), n_chars--)
+        if (n_chars % 3 == 0) {
+            MOE__TRY(bpe_part(e, stage, text, *from, at));
+            *from = at;
+        }
     return MOE_OK;
 }
 
@@ -35,31 +47,25 @@ static moe_status bpe_piece(struct moe__encoder *e, struct moe__slice text)
 static moe_status bpe_cut(struct moe__encoder *e, int32_t stage,
                           struct moe__slice text)
 {
-    if (stage == e->vocab->n_stages)
-        return bpe_piece(e, text);
-    const struct moe__pattern *pattern = &e->vocab->patterns[stage];
-    size_t from = 0; /* of the text since the last match */
-    for (size_t at = 0; at < text.n;) {
-        bool is_skip;
-        const size_t end = moe__pattern_match(pattern, text, at, &is_skip);
-        if (end == at || is_skip) {
-            uint32_t code;
-            const int32_t n = moe__utf8_decode(
-                moe__slice_of(text.data + at, text.n - at), &code);
-            at = end > at ? end : at + (n > 0 ? (size_t)n : 1);
+    const struct moe__vocab *vocab = e->vocab;
+    if (stage == vocab->n_stages)
+        return moe__word_encode(e, text);
+    const struct moe__pattern *pattern = &vocab->patterns[stage];
+    const bool drops_gaps = stage + 1 == vocab->n_stages &&
+                            vocab->pretok->flags & MOE__PRETOK_DROP_GAPS;
+    size_t from = 0; /* of the text since the last piece */
+    for (size_t at = 0, end; at < text.n; at = end) {
+        end = moe__pattern_find(pattern, text, &at);
+        if (pattern->cuts_threes) {
+            MOE__TRY(bpe_cut_threes(e, stage, text, at, end, &from));
             continue;
         }
-        if (at > from)
-            MOE__TRY(bpe_cut(e, stage + 1,
-                             moe__slice_of(text.data + from, at - from)));
-        MOE__TRY(
-            bpe_cut(e, stage + 1, moe__slice_of(text.data + at, end - at)));
-        at = from = end;
+        if (!drops_gaps)
+            MOE__TRY(bpe_part(e, stage, text, from, at));
+        MOE__TRY(bpe_part(e, stage, text, at, end));
+        from = end;
     }
-    if (text.n == from)
-        return MOE_OK;
-    return bpe_cut(e, stage + 1,
-                   moe__slice_of(text.data + from, text.n - from));
+    return bpe_part(e, stage, text, from, text.n);
 }
 
 moe_status moe__bpe_encode(struct moe__encoder *e, struct moe__slice text)

@@ -70,6 +70,7 @@ moe_status moe__encode_bytes(struct moe__encoder *e, struct moe__slice bytes)
                          "the vocabulary has no token for byte 0x%x of the "
                          "text and no unknown token",
                          (unsigned)bytes.data[n_known]);
+    e->has_unknown = true;
     /* One for a run of them, as SentencePiece does. */
     const struct moe__ids *out = e->out;
     if (out->n > e->first && out->ids[out->n - 1] == unknown)
@@ -79,29 +80,33 @@ moe_status moe__encode_bytes(struct moe__encoder *e, struct moe__slice bytes)
 
 /* A fragment without tokens that stand in it. */
 static moe_status encode_fragment(struct moe__encoder *e,
-                                  struct moe__slice text, bool is_fresh)
+                                  struct moe__slice text, bool has_space)
 {
     e->first = e->out->n;
     if (e->vocab->is_bpe)
         return moe__bpe_encode(e, text);
-    return moe__spm_encode(e, text, is_fresh && e->vocab->has_space_prefix);
+    return moe__spm_encode(e, text, has_space);
 }
 
 static moe_status encode_text(struct moe__encoder *e,
                               struct moe__mark_finder *finder, bool is_fresh)
 {
     const struct moe__slice text = finder->text;
+    const enum moe__space_prefix prefix = e->vocab->space_prefix;
+    bool has_space = is_fresh && prefix != MOE__PREFIX_NONE;
     for (size_t at = 0; at < text.n;) {
         const struct moe__mark mark = moe__mark_next(finder, at);
         const bool is_user_defined =
             mark.n > 0 && e->vocab->kinds[mark.id] == MOE_TOKEN_USER_DEFINED;
-        /* A user-defined token may come first: then the space stands alone. */
-        if (mark.start > at || (is_fresh && is_user_defined))
+        /* A user-defined token may come first: then the space of SentencePiece
+         * stands alone. */
+        if (mark.start > at ||
+            (has_space && is_user_defined && prefix == MOE__PREFIX_SPM))
             MOE__TRY(encode_fragment(
-                e, moe__slice_of(text.data + at, mark.start - at), is_fresh));
+                e, moe__slice_of(text.data + at, mark.start - at), has_space));
         if (mark.n > 0)
             MOE__TRY(moe__ids_push(e->out, mark.id));
-        is_fresh = mark.n > 0 && !is_user_defined;
+        has_space = prefix == MOE__PREFIX_SPM && !is_user_defined;
         at = mark.start + mark.n;
     }
     return MOE_OK;
@@ -117,6 +122,7 @@ static moe_status encode_all(struct moe__encoder *e,
     const moe_token eos = vocab->special[MOE_SPECIAL_EOS];
     if (has_ends && vocab->has_bos && bos != MOE_TOKEN_NONE)
         MOE__TRY(moe__ids_push(e->out, bos));
+    MOE__TRY(moe__words_init(e, finder->text));
     MOE__TRY(encode_text(e, finder, (flags & MOE_TEXT_CONTINUE) == 0));
     if (has_ends && vocab->has_eos && eos != MOE_TOKEN_NONE)
         MOE__TRY(moe__ids_push(e->out, eos));
@@ -158,7 +164,9 @@ moe_status moe__vocab_encode_trusted(const struct moe__vocab *vocab,
     struct moe__encoder e = {.vocab = vocab, .out = out, .err = err};
     const moe_status status = encode_all(&e, &finder, flags);
     moe__mem_free(mem, e.symbols, e.cap_symbols * sizeof *e.symbols);
-    moe__mem_free(mem, e.heap, e.cap_heap * sizeof *e.heap);
+    moe__mem_free(mem, e.bids, e.cap_bids * sizeof *e.bids);
+    moe__mem_free(mem, e.runs, e.cap_runs * sizeof *e.runs);
+    moe__words_free(&e);
     moe__mem_free(mem, e.text, e.cap_text);
     if (status != MOE_OK)
         out->n = n_before;

@@ -1,8 +1,6 @@
 /* index.c: the hash tables of a vocabulary. */
 #include "token/index.h"
 
-#include "base/rng.h"
-
 /* With two thirds of the slots in use, honest contents need some dozens of
  * probes at worst. */
 #define INDEX_PROBES 1024u
@@ -119,7 +117,9 @@ bool moe__pair_index_init(struct moe__pair_index *index,
 static struct moe__pair *pair_slot(const struct moe__pair_index *index,
                                    uint32_t left, uint32_t right)
 {
-    uint32_t at = (uint32_t)moe__rng_mix((uint64_t)left << 32 | right);
+    /* The upper half of a product depends on all bits of the key. */
+    const uint64_t key = (uint64_t)left << 32 | right;
+    uint32_t at = (uint32_t)(key * 0x9e3779b97f4a7c15u >> 32);
     for (uint32_t i = 0; i < INDEX_PROBES; i++, at++) {
         struct moe__pair *slot = &index->slots[at & index->mask];
         if (slot->left == UINT32_MAX ||

@@ -1,5 +1,8 @@
 /* marks.c: the trie by which tokens are found in a text as they stand. */
+#include "token/unicode.h"
 #include "token/vocab.h"
+
+#include "base/utf8.h"
 
 static bool mark_is_wanted(const struct moe__vocab *vocab, moe_token id)
 {
@@ -116,10 +119,44 @@ static struct moe__mark mark_at(const struct moe__mark_finder *finder,
     return mark_longest(finder, at, limit, 0);
 }
 
+/* The length of the white space at `at`, one character; 0 if there is none. */
+static size_t mark_space(struct moe__slice text, size_t at)
+{
+    uint32_t code;
+    if (at >= text.n)
+        return 0;
+    const int32_t n =
+        moe__utf8_decode(moe__slice_of(text.data + at, text.n - at), &code);
+    return n > 0 && moe__unicode_category(code) == MOE__CATEGORY_SPACE
+               ? (size_t)n
+               : 0;
+}
+
+/* The token with the white space that it takes, as far back as `from`. */
+static struct moe__mark mark_strip(const struct moe__mark_finder *finder,
+                                   size_t from, struct moe__mark mark)
+{
+    const struct moe__vocab *vocab = finder->vocab;
+    const struct moe__slice text = finder->text;
+    if (!vocab->strips || vocab->kinds[mark.id] != MOE_TOKEN_CONTROL)
+        return mark;
+    if (vocab->strips[mark.id] & MOE__STRIP_AFTER)
+        for (size_t n; (n = mark_space(text, mark.start + mark.n)) > 0;)
+            mark.n += n;
+    if (vocab->strips[mark.id] & MOE__STRIP_BEFORE)
+        for (size_t n = 1; n <= 4 && n <= mark.start - from; n++)
+            if (mark_space(text, mark.start - n) == n) {
+                mark.start -= n;
+                mark.n += n;
+                n = 0;
+            }
+    return mark;
+}
+
 struct moe__mark moe__mark_next(struct moe__mark_finder *finder, size_t at)
 {
     const struct moe__slice text = finder->text;
-    for (; at < text.n; at++) {
+    for (const size_t from = at; at < text.n; at++) {
         if (!finder->vocab->is_mark_start[text.data[at]])
             continue;
         for (; finder->n_trusted > 0 && finder->trusted->end <= at;
@@ -127,7 +164,7 @@ struct moe__mark moe__mark_next(struct moe__mark_finder *finder, size_t at)
             finder->trusted++;
         const struct moe__mark mark = mark_at(finder, at);
         if (mark.n > 0)
-            return mark;
+            return mark_strip(finder, from, mark);
     }
     return (struct moe__mark){text.n, 0, MOE_TOKEN_NONE};
 }

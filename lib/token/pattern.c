@@ -12,10 +12,10 @@
 #include "base/utf8.h"
 #include "token/pattern_build.h"
 
-/* One entry of `next`: the state, and what ends before the character. */
-#define PATTERN_STEP_MATCH 0x8000u
-#define PATTERN_STEP_SKIP 0x4000u
-#define PATTERN_STEP_STATE 0x3fffu
+/* One entry of `next`: where the state's row starts << 2, and what ends before
+ * the character. */
+#define PATTERN_STEP_MATCH 1u
+#define PATTERN_STEP_SKIP 2u
 
 /* -------------------------------------------------------------- alphabet */
 
@@ -137,7 +137,7 @@ static bool pattern_state_of(struct moe__pattern_builder *b, uint32_t *out)
 
 /* From state s by a character of class c. */
 static bool pattern_step(struct moe__pattern_builder *b, int32_t s, int32_t c,
-                         uint16_t *out)
+                         uint32_t *out)
 {
     const struct moe__pattern_state *state = &b->states[s];
     b->stamp++;
@@ -163,13 +163,13 @@ static bool pattern_step(struct moe__pattern_builder *b, int32_t s, int32_t c,
     uint32_t next;
     if (!pattern_state_of(b, &next))
         return false;
-    *out = (uint16_t)(next | end);
+    *out = next * (uint32_t)(b->n_classes + 1) << 2 | end;
     return true;
 }
 
 /* State 0 is the empty list, state 1 the start; next is [PATTERN_MAX_STATES,
  * width]. */
-static bool pattern_states(struct moe__pattern_builder *b, uint16_t *next)
+static bool pattern_states(struct moe__pattern_builder *b, uint32_t *next)
 {
     uint32_t state;
     (void)pattern_state_of(b, &state);
@@ -185,29 +185,84 @@ static bool pattern_states(struct moe__pattern_builder *b, uint16_t *next)
     return true;
 }
 
+/* ----------------------------------------------------------------- pages */
+
+/* A walk through the code points, upwards. */
+struct pattern_walk {
+    const struct moe__pattern_builder *b;
+    int32_t run;      /* of moe__unicode_runs, that has the code point */
+    int32_t interval; /* of b->starts */
+};
+
+static uint8_t pattern_walk_to(struct pattern_walk *walk, uint32_t code)
+{
+    const struct moe__pattern_builder *b = walk->b;
+    while (walk->run + 1 < moe__n_unicode_runs &&
+           moe__unicode_runs[walk->run + 1] >> 4 <= code)
+        walk->run++;
+    while (walk->interval + 1 < b->n_intervals &&
+           b->starts[walk->interval + 1] <= code)
+        walk->interval++;
+    return b->classes[walk->interval * MOE__N_CATEGORIES +
+                      (int32_t)(moe__unicode_runs[walk->run] & 15)];
+}
+
+/* True if the code points up to `last` are of one class for sure. */
+static bool pattern_walk_is_even(const struct pattern_walk *walk, uint32_t last)
+{
+    const struct moe__pattern_builder *b = walk->b;
+    return (walk->run + 1 >= moe__n_unicode_runs ||
+            moe__unicode_runs[walk->run + 1] >> 4 > last) &&
+           (walk->interval + 1 >= b->n_intervals ||
+            b->starts[walk->interval + 1] > last);
+}
+
+/* Fills pages and, if classes is not NULL, classes; returns how many pages
+ * there are.  Pages of one class come first, in the order of the classes.  The
+ * classes of ASCII are elsewhere. */
+static size_t pattern_fill(const struct moe__pattern_builder *b,
+                           uint16_t *pages, uint8_t *classes)
+{
+    struct pattern_walk walk = {b, 0, 0};
+    size_t n_pages = (size_t)b->n_classes;
+    for (size_t c = 0; classes && c < n_pages; c++)
+        memset(classes + c * 256, (int)c, 256);
+    for (uint32_t page = 0; page < MOE__PATTERN_PAGES; page++) {
+        const uint32_t first = page << 8;
+        const uint8_t class = pattern_walk_to(&walk, first);
+        pages[page] = class;
+        if (pattern_walk_is_even(&walk, first + 255))
+            continue;
+        pages[page] = (uint16_t)n_pages;
+        for (uint32_t i = 0; classes && i < 256; i++)
+            classes[n_pages * 256 + i] = pattern_walk_to(&walk, first + i);
+        n_pages++;
+    }
+    return n_pages;
+}
+
 /* --------------------------------------------------------------- compile */
 
 static moe_status pattern_keep(struct moe__arena *arena,
                                const struct moe__pattern_builder *b,
-                               const uint16_t *next, struct moe__pattern *out,
+                               const uint32_t *next, struct moe__pattern *out,
                                struct moe__err *err)
 {
-    const size_t n_starts = (size_t)b->n_intervals;
-    const size_t n_classes = n_starts * MOE__N_CATEGORIES;
     const size_t n_next = (size_t)b->n_states * ((size_t)b->n_classes + 1);
-    uint32_t *starts_kept =
-        moe__arena_alloc(arena, n_starts, sizeof *starts_kept);
-    uint8_t *classes_kept = moe__arena_alloc(arena, n_classes, 1);
-    uint16_t *next_kept = moe__arena_alloc(arena, n_next, sizeof *next);
-    if (!starts_kept || !classes_kept || !next_kept)
+    uint32_t *next_kept = moe__arena_alloc(arena, n_next, sizeof *next);
+    uint16_t *pages =
+        moe__arena_alloc(arena, MOE__PATTERN_PAGES, sizeof *pages);
+    uint8_t *classes = NULL;
+    if (pages)
+        classes = moe__arena_alloc(arena, pattern_fill(b, pages, NULL), 256);
+    if (!next_kept || !classes)
         return moe__fail(err, MOE_ERR_NO_MEMORY, "no memory for a pattern");
-    memcpy(starts_kept, b->starts, n_starts * sizeof *starts_kept);
-    memcpy(classes_kept, b->classes, n_classes);
+    (void)pattern_fill(b, pages, classes);
     memcpy(next_kept, next, n_next * sizeof *next);
-    out->n_intervals = b->n_intervals;
     out->n_classes = b->n_classes;
-    out->starts = starts_kept;
-    out->classes = classes_kept;
+    out->cuts_threes = b->cuts_threes;
+    out->pages = pages;
+    out->classes = classes;
     out->next = next_kept;
     return MOE_OK;
 }
@@ -230,8 +285,8 @@ static moe_status pattern_build(struct moe__arena *arena,
     if (!pattern_alphabet(b, out->ascii))
         return pattern_refuse(b, "has too many classes", err);
     const size_t bytes =
-        PATTERN_MAX_STATES * ((size_t)b->n_classes + 1) * sizeof(uint16_t);
-    uint16_t *next = moe__mem_alloc(arena->mem, bytes);
+        PATTERN_MAX_STATES * ((size_t)b->n_classes + 1) * sizeof(uint32_t);
+    uint32_t *next = moe__mem_alloc(arena->mem, bytes);
     if (next == NULL)
         return moe__fail(err, MOE_ERR_NO_MEMORY, "no memory for a pattern");
     moe_status status = pattern_states(b, next)
@@ -262,41 +317,58 @@ static uint32_t pattern_wide_class(const struct moe__pattern *pattern,
     uint32_t code;
     const int32_t bytes = moe__utf8_decode(s, &code);
     *n = bytes > 0 ? (size_t)bytes : 1;
-    /* The last interval that does not start after code: in [low, high). */
-    int32_t low = 0;
-    int32_t high = pattern->n_intervals;
-    while (high - low > 1) {
-        const int32_t middle = low + (high - low) / 2;
-        if (pattern->starts[middle] <= code)
-            low = middle;
-        else
-            high = middle;
-    }
-    return pattern->classes[low * MOE__N_CATEGORIES +
-                            (int32_t)moe__unicode_category(code)];
+    return pattern
+        ->classes[(size_t)pattern->pages[code >> 8] << 8 | (code & 255)];
 }
 
-size_t moe__pattern_match(const struct moe__pattern *pattern,
-                          struct moe__slice text, size_t at, bool *is_skip)
+/* Where the match that starts exactly at `at` ends; at itself if there is
+ * none.  *is_skip: it is one to be passed over. */
+static size_t pattern_match(const struct moe__pattern *pattern,
+                            struct moe__slice text, size_t at, bool *is_skip)
 {
-    const size_t width = (size_t)pattern->n_classes + 1;
+    const uint32_t end_class = (uint32_t)pattern->n_classes;
+    uint32_t row = end_class + 1; /* of state 1 */
+    uint32_t end_step = 0;
     size_t end = at;
-    *is_skip = false;
-    for (uint32_t state = 1; state != 0;) {
-        uint32_t class = (uint32_t)pattern->n_classes; /* the end */
+    do {
+        uint32_t class = end_class;
         size_t n = 1;
         if (at < text.n && text.data[at] < 128)
             class = pattern->ascii[text.data[at]];
         else if (at < text.n)
             class = pattern_wide_class(
                 pattern, moe__slice_of(text.data + at, text.n - at), &n);
-        const uint32_t step = pattern->next[state * width + class];
+        const uint32_t step = pattern->next[row + class];
         if (step & PATTERN_STEP_MATCH) {
             end = at;
-            *is_skip = (step & PATTERN_STEP_SKIP) != 0;
+            end_step = step;
         }
-        state = step & PATTERN_STEP_STATE; /* 0 at the latest after the end */
+        row = step >> 2;
         at += n;
-    }
+    } while (row != 0); /* at the latest after the end */
+    *is_skip = (end_step & PATTERN_STEP_SKIP) != 0;
     return end;
+}
+
+size_t moe__pattern_find(const struct moe__pattern *pattern,
+                         struct moe__slice text, size_t *at)
+{
+    /* Most characters start no match in many patterns. */
+    const uint32_t *start = pattern->next + pattern->n_classes + 1;
+    while (*at < text.n) {
+        if (text.data[*at] < 128 &&
+            start[pattern->ascii[text.data[*at]]] == 0) {
+            ++*at;
+            continue;
+        }
+        bool is_skip;
+        const size_t end = pattern_match(pattern, text, *at, &is_skip);
+        if (end > *at && !is_skip)
+            return end;
+        uint32_t code;
+        const int32_t n = moe__utf8_decode(
+            moe__slice_of(text.data + *at, text.n - *at), &code);
+        *at = end > *at ? end : *at + (n > 0 ? (size_t)n : 1);
+    }
+    return text.n;
 }

@@ -59,6 +59,7 @@ struct moe__pattern_builder {
     struct moe__slice regex;
     size_t at;
     bool is_caseless;
+    bool cuts_threes;
     int32_t depth;
     int32_t n_ops;
     int32_t n_sets;

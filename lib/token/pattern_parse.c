@@ -329,6 +329,7 @@ static bool pattern_alternatives(struct moe__pattern_builder *b)
 
 bool moe__pattern_parse(struct moe__pattern_builder *b)
 {
+    b->cuts_threes = pattern_accept(b, "(*THREES)");
     b->sets[b->n_sets++].categories = PATTERN_ALL_BITS; /* set 0, for $ */
     return pattern_alternatives(b) && b->at == b->regex.n &&
            pattern_emit(b, PATTERN_MATCH, 0, 0);

@@ -88,10 +88,10 @@ static size_t piece_decode(const struct moe__vocab *vocab, moe_token id,
         return 1;
     case MOE_TOKEN_NORMAL:
     case MOE_TOKEN_UNUSED:
-        return vocab->is_bpe ? piece_unmap(text, out)
-                             : piece_unspace(text, out);
+        return moe__vocab_is_byte_level(vocab) ? piece_unmap(text, out)
+                                               : piece_unspace(text, out);
     case MOE_TOKEN_USER_DEFINED:
-        if (!vocab->is_bpe)
+        if (!moe__vocab_is_byte_level(vocab))
             return piece_unspace(text, out);
         break;
     default:
@@ -102,18 +102,10 @@ static size_t piece_decode(const struct moe__vocab *vocab, moe_token id,
     return text.n;
 }
 
-static bool piece_has_inner_space(struct moe__slice piece)
-{
-    for (size_t i = 1; i < piece.n; i++)
-        if (piece.data[i] == ' ' && piece.data[i - 1] != ' ')
-            return true;
-    return false;
-}
-
 /* Whether encoding looks for pieces by their bytes. */
 static bool piece_is_searched(const struct moe__vocab *vocab)
 {
-    return !vocab->is_bpe ||
+    return !moe__vocab_is_byte_level(vocab) ||
            (vocab->pretok->flags & MOE__PRETOK_IGNORE_MERGES) != 0;
 }
 
@@ -123,7 +115,7 @@ static bool piece_enter(struct moe__vocab *vocab, moe_token id)
     const struct moe__slice piece = vocab->pieces[id];
     const bool is_normal = vocab->kinds[id] == MOE_TOKEN_NORMAL;
     if (vocab->kinds[id] == MOE_TOKEN_BYTE ||
-        (vocab->is_bpe && is_normal && piece.n == 1)) {
+        (moe__vocab_is_byte_level(vocab) && is_normal && piece.n == 1)) {
         moe_token *byte_id = &vocab->byte_ids[piece.data[0]];
         if (*byte_id == MOE_TOKEN_NONE)
             *byte_id = id;
@@ -132,8 +124,9 @@ static bool piece_enter(struct moe__vocab *vocab, moe_token id)
         return true;
     if (vocab->max_piece_bytes < piece.n)
         vocab->max_piece_bytes = piece.n;
-    if (piece_has_inner_space(piece))
-        vocab->has_word_cuts = false;
+    for (size_t i = 1; i < piece.n; i++)
+        if (piece.data[i] == ' ')
+            vocab->is_before_space[piece.data[i - 1]] = true;
     return !piece_is_searched(vocab) ||
            moe__text_index_add(&vocab->by_piece, id);
 }
@@ -156,7 +149,6 @@ moe_status moe__pieces_make(const struct moe__vocab_loader *loader)
         return moe__fail(loader->err, MOE_ERR_NO_MEMORY,
                          "no memory for %zu tokens", n_tokens);
     memset(vocab->byte_ids, 0xff, sizeof vocab->byte_ids); /* NONE = -1 */
-    vocab->has_word_cuts = true;
     for (size_t i = 0; i < n_tokens; i++) {
         const size_t n = piece_decode(vocab, (moe_token)i, bytes);
         pieces[i] = moe__slice_of(bytes, n);

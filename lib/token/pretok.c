@@ -53,6 +53,8 @@
 #define RE_CASED_WITH(suffix, digits) \
     RE_CASED_WORDS(suffix) "|" digits "|" RE_SIGNS_SLASHED
 
+#define RE_GPT4O RE_CASED_WITH(RE_ANY_SUFFIX "?", "\\p{N}{1,3}")
+
 #define RE_HAN_KANA "[\\u4E00-\\u9FA5\\u3040-\\u309F\\u30A0-\\u30FF]+"
 #define RE_HAN_AND_MORE "[\\u4E00-\\u9FA5\\u0800-\\u4E00\\uAC00-\\uD7FF]+"
 #define RE_DEEPSEEK_CASED                                                  \
@@ -87,6 +89,45 @@
 
 #define RE_BLOOM \
     " ?[^(\\s|.,!?\\u2026\\u3002\\uFF0C\\u3001\\u0964\\u06D4\\u060C)]+"
+
+/* What \w is to Onigmo, the engine of the models' own tokenizers: letters,
+ * marks, digits, connectors (Pc), and other numbers and letters in circles as
+ * far as they are Alphabetic or Latin-1. */
+#define RE_WORD_CHARACTER                                                 \
+    "[\\p{L}\\p{M}\\d_\\u203F\\u2040\\u2054\\uFE33\\uFE34\\uFE4D-\\uFE4F" \
+    "\\uFF3F\\u00B2\\u00B3\\u00B9\\u00BC-\\u00BE\\u16EE-\\u16F0"          \
+    "\\u2160-\\u2182\\u2185-\\u2188\\u24B6-\\u24E9\\u3007\\u3021-\\u3029" \
+    "\\u3038-\\u303A\\uA6E6-\\uA6EF\\U00010140-\\U00010174\\U00010341"    \
+    "\\U0001034A\\U000103D1-\\U000103D5\\U00012400-\\U0001246E"           \
+    "\\U0001F130-\\U0001F149\\U0001F150-\\U0001F169\\U0001F170-\\U0001F189]"
+/* \d{1,3}(?=(?:\d{3})*\b), in two stages: the digits, then threes. */
+#define RE_NUMBERS "\\d+(?!" RE_WORD_CHARACTER ")|\\d+(*SKIP)(*F)"
+#define RE_THREES_AT_END "(*THREES)\\d+$|\\d+(*SKIP)(*F)"
+
+/* The script Han of Unicode. */
+#define RE_HAN                                                              \
+    "[\\u2E80-\\u2E99\\u2E9B-\\u2EF3\\u2F00-\\u2FD5\\u3005\\u3007"          \
+    "\\u3021-\\u3029\\u3038-\\u303B\\u3400-\\u4DBF\\u4E00-\\u9FFF"          \
+    "\\uF900-\\uFA6D\\uFA70-\\uFAD9\\U00016FE2\\U00016FE3"                  \
+    "\\U00016FF0-\\U00016FF6\\U00020000-\\U0002A6DF\\U0002A700-\\U0002B81E" \
+    "\\U0002B820-\\U0002CEAD\\U0002CEB0-\\U0002EBE0\\U0002EBF0-\\U0002EE5D" \
+    "\\U0002F800-\\U0002FA1D\\U00030000-\\U0003134A\\U00031350-\\U00033479]"
+#define RE_NOT_HAN(set) "(?:(?!" RE_HAN ")" set ")"
+#define RE_KIMI_SMALL \
+    RE_LEAD RE_NOT_HAN(RE_CAPITALS) "*" RE_NOT_HAN(RE_SMALLS) "+"
+#define RE_KIMI_CAPITAL \
+    RE_LEAD RE_NOT_HAN(RE_CAPITALS) "+" RE_NOT_HAN(RE_SMALLS) "*"
+#define RE_KIMI                                                                \
+    RE_HAN "+|" RE_KIMI_SMALL RE_ANY_SUFFIX "?|" RE_KIMI_CAPITAL RE_ANY_SUFFIX \
+           "?|\\p{N}{1,3}|" RE_SIGNS_LINES RE_BLANKS
+
+/* Scripts without blanks between words. */
+#define RE_ASIAN                                                    \
+    "[\\u4E00-\\u9FFF\\u3400-\\u4DBF\\uF900-\\uFAFF\\u3040-\\u30FF" \
+    "\\uFF65-\\uFF9F\\u2F00-\\u2FDF\\u0E40-\\u0E7F\\u0E80-\\u0EFF"  \
+    "\\u1780-\\u17FF\\u1000-\\u109F\\uAA60-\\uAA7F\\uA9E0-\\uA9FF"  \
+    "\\uAC00-\\uD7AF\\u1100-\\u11FF]+"
+
 #define RE_YOUTU                                                        \
     "[\\uAC00-\\uD7A3\\u3131-\\u318E]+"                                 \
     "|[\\uFF01\\u2026\\u201C\\u201D\\u2018\\u2019\\u2014\\uFF1A\\uFF1B" \
@@ -132,9 +173,12 @@ static const struct moe__pretok pretoks[] = {
     {"tekken",
      MOE__PRETOK_IGNORE_MERGES | MOE__PRETOK_ADD_BOS,
      {RE_CASED_WITH("", "\\p{N}")}},
-    {"gpt-4o llama4 kanana2 talkie minimax-m2",
-     0,
-     {RE_CASED_WITH(RE_ANY_SUFFIX "?", "\\p{N}{1,3}")}},
+    {"gpt-4o llama4 kanana2 talkie minimax-m2", 0, {RE_GPT4O}},
+    {"granite-embed-multi-97m", MOE__PRETOK_IGNORE_MERGES, {RE_GPT4O}},
+    {"tiny_aya cohere2moe", 0, {RE_NUMBERS, RE_THREES_AT_END, RE_GPT4O}},
+    {"kimi-k2", 0, {RE_KIMI}},
+    {"afmoe", 0, {"\\p{N}+", "(*THREES)\\p{N}+", RE_ASIAN, RE_DEEPSEEK3}},
+    {"superbpe", 0, {"\\p{N}+", "(*THREES)\\d+"}},
     {"youtu",
      MOE__PRETOK_IGNORE_MERGES,
      {RE_YOUTU, RE_CASED_WITH(RE_ANY_SUFFIX "?", "\\p{N}")}},
@@ -144,6 +188,11 @@ static const struct moe__pretok pretoks[] = {
     {"laguna", 0, {"[^\\n]+|[\\n]+", RE_QWEN2}},
     {"bloom gpt3-finnish poro-chat", 0, {RE_BLOOM}},
     {"viking", 0, {RE_BLOOM, "\\p{N}"}},
+    {"gemma4 granite-embed-multi-311m",
+     MOE__PRETOK_CHARACTERS | MOE__PRETOK_WHOLE_LINES,
+     {"[^\\n]+|[\\n]+"}},
+    {"sarvam-moe", MOE__PRETOK_CHARACTERS, {"[^\\n]+|[\\n]+"}},
+    {"whitespace", MOE__PRETOK_CHARACTERS | MOE__PRETOK_DROP_GAPS, {"\\S+"}},
     {"chameleon",
      MOE__PRETOK_ADD_BOS,
      {"<sentinel:[0-9]+>", "(IMGIMG)((A|B|C|D|E|F|G|H|I){1,4})Z",

@@ -10,7 +10,13 @@ enum {
     /* a piece that is a token by itself is not merged */
     MOE__PRETOK_IGNORE_MERGES = 1,
     /* the begin-of-text token is added if the file does not say */
-    MOE__PRETOK_ADD_BOS = 2
+    MOE__PRETOK_ADD_BOS = 2,
+    /* tokens are characters, U+2581 for a space, and not mapped bytes */
+    MOE__PRETOK_CHARACTERS = 4,
+    /* MOE__PRETOK_IGNORE_MERGES for runs of newlines */
+    MOE__PRETOK_WHOLE_LINES = 8,
+    /* what the last pattern does not match is left out */
+    MOE__PRETOK_DROP_GAPS = 16
 };
 
 struct moe__pretok {

@@ -5,36 +5,7 @@
  * User text must never become a control token, so what serves as one is made
  * one here whatever type the file gives it: the texts of the table below, and
  * user-defined or normal tokens of the form <|name|>. */
-#include "token/vocab.h"
-
-/* ------------------------------------------------------------------- ids */
-
-/* ORDER MOE_SPECIAL: keys, and the ids that SentencePiece models have when the
- * file does not say. */
-static const struct {
-    const char *key;
-    int32_t spm_default;
-} special_keys[] = {
-    [MOE_SPECIAL_BOS] = {"tokenizer.ggml.bos_token_id", 1},
-    [MOE_SPECIAL_EOS] = {"tokenizer.ggml.eos_token_id", 2},
-    [MOE_SPECIAL_EOT] = {"tokenizer.ggml.eot_token_id", MOE_TOKEN_NONE},
-    [MOE_SPECIAL_UNK] = {"tokenizer.ggml.unknown_token_id", 0},
-    [MOE_SPECIAL_PAD] = {"tokenizer.ggml.padding_token_id", MOE_TOKEN_NONE},
-};
-
-/* Files write -1 or 2^32 - 1 for "none": an id out of range is none. */
-static moe_status special_id(const struct moe__vocab_loader *loader,
-                             const char *key, int32_t fallback, moe_token *out)
-{
-    const struct moe__meta *meta = moe__meta_find(loader->gguf, key);
-    int64_t id = loader->vocab->is_bpe ? MOE_TOKEN_NONE : fallback;
-    if (meta)
-        MOE__TRY(
-            moe__meta_i64(meta, 0, INT64_MIN, INT64_MAX, &id, loader->err));
-    const bool is_in_range = id >= 0 && id < loader->vocab->n_tokens;
-    *out = is_in_range ? (moe_token)id : MOE_TOKEN_NONE;
-    return MOE_OK;
-}
+#include "token/source.h"
 
 /* ----------------------------------------------------------------- names */
 
@@ -148,22 +119,25 @@ static void special_guess_kinds(struct moe__vocab *vocab)
             vocab->kinds[id] = MOE_TOKEN_BYTE;
 }
 
-moe_status moe__specials_read(const struct moe__vocab_loader *loader,
-                              bool has_kinds)
+/* Files write -1 or 2^32 - 1 for "none": an id out of range is none. */
+static moe_token special_id(const struct moe__vocab *vocab, int64_t id)
 {
+    return id >= 0 && id < vocab->n_tokens ? (moe_token)id : MOE_TOKEN_NONE;
+}
+
+void moe__specials_read(const struct moe__vocab_loader *loader)
+{
+    const struct moe__vocab_source *source = loader->source;
     struct moe__vocab *vocab = loader->vocab;
+    for (size_t i = 0; i < MOE__N_SPECIALS; i++)
+        vocab->special[i] = special_id(vocab, source->special[i]);
     vocab->special[MOE_SPECIAL_NEWLINE] = MOE_TOKEN_NONE; /* see pieces.c */
-    for (size_t i = 0; i < MOE__COUNT(special_keys); i++)
-        MOE__TRY(special_id(loader, special_keys[i].key,
-                            special_keys[i].spm_default, &vocab->special[i]));
-    moe_token end_of_message;
-    MOE__TRY(special_id(loader, "tokenizer.ggml.eom_token_id", MOE_TOKEN_NONE,
-                        &end_of_message));
-    if (!has_kinds)
+    if (source->kinds == NULL)
         special_guess_kinds(vocab);
-    const moe_token by_key[] = {
-        vocab->special[MOE_SPECIAL_BOS], vocab->special[MOE_SPECIAL_EOS],
-        vocab->special[MOE_SPECIAL_EOT], end_of_message};
+    const moe_token by_key[] = {vocab->special[MOE_SPECIAL_BOS],
+                                vocab->special[MOE_SPECIAL_EOS],
+                                vocab->special[MOE_SPECIAL_EOT],
+                                special_id(vocab, source->end_of_message)};
     for (size_t i = 0; i < MOE__COUNT(by_key); i++) {
         const moe_token id = by_key[i];
         if (id == MOE_TOKEN_NONE)
@@ -176,5 +150,4 @@ moe_status moe__specials_read(const struct moe__vocab_loader *loader,
         if (special_has_bars(vocab->texts[id]))
             special_make_control(vocab, id);
     special_read_names(vocab);
-    return MOE_OK;
 }

@@ -1,8 +1,9 @@
 /* token.h: text <-> token ids.
  *
- * A vocabulary is built once from a GGUF's tokenizer.* metadata and is then
- * immutable; all calls are thread-safe.  Encoding is linear (n log n) in the
- * text and takes its working memory from `mem`. */
+ * A vocabulary is built once, from a GGUF's tokenizer.* metadata or from a
+ * tokenizer's own file, and is then immutable; all calls are thread-safe.
+ * Encoding is linear (n log n) in the text and takes its working memory from
+ * `mem`. */
 #ifndef MOE_TOKEN_TOKEN_H
 #define MOE_TOKEN_TOKEN_H
 
@@ -33,9 +34,12 @@ moe_status moe__vocab_create(struct moe__arena *arena,
 
 /* The same from a tokenizer's own file, found by its content: tokenizer.model
  * (SentencePiece), tokenizer.json (Hugging Face) or tekken.json (Mistral).
- * Borrows nothing from `file`. */
+ * Borrows nothing from `file`.  MOE_ERR_UNSUPPORTED names what it asks for and
+ * the library does not have. */
 moe_status moe__vocab_read(struct moe__arena *arena, struct moe__slice file,
                            struct moe__vocab **out, struct moe__err *err);
+/* True if a file that starts like this may be one for moe__vocab_read. */
+bool moe__vocab_is_file(struct moe__slice head);
 
 int32_t moe__vocab_size(const struct moe__vocab *vocab);
 /* "spm" or "bpe", and the pre-tokenizer's name. */
@@ -44,9 +48,11 @@ const char *moe__vocab_pre(const struct moe__vocab *vocab);
 
 /* Appends the ids of text to out, which is as before on failure.  flags:
  * moe_text_flags.  Any bytes come back when decoded, those of a user never as
- * control tokens.  MOE_ERR_UNSUPPORTED names a byte for which the vocabulary
- * has no token and no unknown token; MOE_ERR_ARGUMENT: 2^31 - 1 bytes or more.
- * Of tokens with the same text the lowest id is given. */
+ * control tokens; but for white space that a parsed control token takes (Phi-3)
+ * or the pre-tokenizer leaves out ("whitespace").  MOE_ERR_UNSUPPORTED names a
+ * byte for which the vocabulary has no token and no unknown token;
+ * MOE_ERR_ARGUMENT: 2^31 - 1 bytes or more. Of tokens with the same text the
+ * lowest id is given. */
 moe_status moe__vocab_encode(const struct moe__vocab *vocab,
                              struct moe__slice text, moe_text_flags flags,
                              struct moe__ids *out, struct moe__err *err);

@@ -1,12 +1,26 @@
-/* vocab.c: a vocabulary from a file's tokenizer.ggml.* entries.
+/* vocab.c: a vocabulary, made of what a source says.
  *
- * Assumes nothing about the entries but what format/gguf.h checks: types,
- * lengths and ids are checked here.  Of tokens with the same text the lowest
- * id is the one that encoding gives; all decode.  Refuses tokenizers that are
- * neither SentencePiece BPE ("llama") nor byte-level BPE ("gpt2"). */
-#include "token/vocab.h"
+ * Of tokens with the same text the lowest id is the one that encoding gives;
+ * all decode. */
+#include "token/source.h"
 
-#include <math.h>
+void *moe__source_alloc(struct moe__arena *arena, size_t n, size_t size,
+                        struct moe__err *err)
+{
+    void *memory = moe__arena_alloc(arena, n, size);
+    if (memory == NULL)
+        (void)moe__fail(err, MOE_ERR_NO_MEMORY, "no memory for a vocabulary");
+    return memory;
+}
+
+void moe__source_init(struct moe__vocab_source *source)
+{
+    *source = (struct moe__vocab_source){.has_bos = true, .pre = "default"};
+    source->space_prefix = MOE__PREFIX_SPM;
+    source->end_of_message = MOE_TOKEN_NONE;
+    for (size_t i = 0; i < MOE__N_SPECIALS; i++)
+        source->special[i] = MOE_TOKEN_NONE;
+}
 
 void *moe__vocab_alloc(const struct moe__vocab_loader *loader, size_t n,
                        size_t size)
@@ -15,151 +29,79 @@ void *moe__vocab_alloc(const struct moe__vocab_loader *loader, size_t n,
     if (memory == NULL)
         (void)moe__fail(loader->err, MOE_ERR_NO_MEMORY,
                         "no memory for a vocabulary of %d tokens",
-                        (int)loader->vocab->n_tokens);
+                        (int)loader->source->n_tokens);
     return memory;
 }
 
-/* ------------------------------------------------------------------ read */
+/* ------------------------------------------------------------------ make */
 
-static moe_status vocab_read_model(const struct moe__vocab_loader *loader)
+static moe_status vocab_check_unique(const struct moe__vocab_loader *loader,
+                                     moe_token id)
 {
-    static const char key[] = "tokenizer.ggml.model";
-    const struct moe__meta *meta = moe__meta_find(loader->gguf, key);
-    struct moe__slice name;
-    if (meta == NULL)
-        return moe__fail(loader->err, MOE_ERR_UNSUPPORTED,
-                         "%s: missing, the file has no vocabulary", key);
-    MOE__TRY(moe__meta_string(meta, 0, &name, loader->err));
-    loader->vocab->is_bpe = moe__slice_is(name, "gpt2");
-    if (loader->vocab->is_bpe || moe__slice_is(name, "llama"))
+    const struct moe__slice text = loader->vocab->texts[id];
+    const moe_token first = moe__text_index_find(&loader->vocab->by_text, text);
+    if (first == id || text.n == 0)
         return MOE_OK;
-    return moe__fail(loader->err, MOE_ERR_UNSUPPORTED,
-                     "%s: expected \"llama\" or \"gpt2\", found \"%.*s\"", key,
-                     moe__token_shown(name), (const char *)name.data);
+    return moe__fail(loader->err, MOE_ERR_FORMAT,
+                     "%s: \"%.*s\" is token %d and token %d",
+                     loader->source->tokens, moe__token_shown(text),
+                     (const char *)text.data, (int)first, (int)id);
 }
 
-/* An array of one value a token; *out NULL if the file has none. */
-static moe_status vocab_array(const struct moe__vocab_loader *loader,
-                              const char *key, const struct moe__meta **out)
+static moe_status vocab_make_tokens(const struct moe__vocab_loader *loader)
 {
-    const struct moe__meta *meta = moe__meta_find(loader->gguf, key);
-    const uint64_t n_tokens = (uint64_t)loader->vocab->n_tokens;
-    if (meta && (meta->type != MOE_META_ARRAY || meta->n != n_tokens))
-        return moe__fail(loader->err, MOE_ERR_FORMAT,
-                         "%s: expected an array of %llu values, one a token, "
-                         "found %s of %llu",
-                         key, (unsigned long long)n_tokens,
-                         moe__meta_type_name(meta->type),
-                         (unsigned long long)meta->n);
-    *out = meta;
-    return MOE_OK;
-}
-
-/* An array of strings. */
-static moe_status vocab_strings(const struct moe__vocab_loader *loader,
-                                const char *key, const struct moe__meta **out)
-{
-    const struct moe__meta *meta = moe__meta_find(loader->gguf, key);
-    *out = meta;
-    if (meta == NULL)
-        return moe__fail(loader->err, MOE_ERR_FORMAT,
-                         "%s: expected an array of strings, found nothing",
-                         key);
-    if (meta->type != MOE_META_ARRAY ||
-        (meta->element_type != MOE_META_STRING && meta->n > 0))
-        return moe__fail(loader->err, MOE_ERR_FORMAT,
-                         "%s: expected an array of strings, found %s of %s",
-                         key, moe__meta_type_name(meta->type),
-                         moe__meta_type_name(meta->element_type));
-    return MOE_OK;
-}
-
-static moe_status vocab_read_texts(const struct moe__vocab_loader *loader)
-{
-    static const char key[] = "tokenizer.ggml.tokens";
+    const struct moe__vocab_source *source = loader->source;
     struct moe__vocab *vocab = loader->vocab;
-    const struct moe__meta *meta;
-    MOE__TRY(vocab_strings(loader, key, &meta));
-    if (meta->n < 1 || meta->n >= INT32_MAX)
-        return moe__fail(loader->err, MOE_ERR_FORMAT,
-                         "%s: expected 1 to %d tokens, found %llu", key,
-                         INT32_MAX - 1, (unsigned long long)meta->n);
-    const size_t n = (size_t)meta->n;
-    vocab->n_tokens = (int32_t)n;
-    vocab->texts = meta->strings;
-    vocab->kinds = moe__vocab_alloc(loader, n, sizeof *vocab->kinds);
+    const size_t n = (size_t)source->n_tokens;
+    vocab->n_tokens = source->n_tokens;
+    vocab->texts = source->texts;
+    vocab->kinds = source->kinds;
+    vocab->scores = source->scores;
+    vocab->strips = source->strips;
     vocab->is_end = moe__vocab_alloc(loader, n, sizeof *vocab->is_end);
-    vocab->scores = moe__vocab_alloc(loader, n, sizeof *vocab->scores);
+    if (vocab->kinds == NULL) {
+        vocab->kinds = moe__vocab_alloc(loader, n, sizeof *vocab->kinds);
+        if (vocab->kinds)
+            memset(vocab->kinds, MOE_TOKEN_NORMAL, n);
+    }
+    if (vocab->scores == NULL)
+        vocab->scores = moe__vocab_alloc(loader, n, sizeof *vocab->scores);
     if (!vocab->kinds || !vocab->is_end || !vocab->scores)
         return MOE_ERR_NO_MEMORY;
     if (!moe__text_index_init(&vocab->by_text, loader->arena, vocab->texts, n))
         return moe__fail(loader->err, MOE_ERR_NO_MEMORY,
                          "no memory for %zu tokens", n);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         if (!moe__text_index_add(&vocab->by_text, (moe_token)i))
             return moe__fail(loader->err, MOE_ERR_FORMAT,
-                             "%s: too many hash collisions, at token %zu", key,
-                             i);
+                             "%s: too many hash collisions, at token %zu",
+                             source->tokens, i);
+        if (source->has_unique_texts)
+            MOE__TRY(vocab_check_unique(loader, (moe_token)i));
+    }
     return MOE_OK;
 }
 
-/* Type 0, "undefined", is a normal token. */
-static moe_status vocab_read_kinds(const struct moe__vocab_loader *loader,
-                                   bool *has_kinds)
+static moe_status vocab_check_bytes(const struct moe__vocab_loader *loader)
 {
-    struct moe__vocab *vocab = loader->vocab;
-    const struct moe__meta *meta;
-    MOE__TRY(vocab_array(loader, "tokenizer.ggml.token_type", &meta));
-    *has_kinds = meta != NULL;
-    for (int32_t id = 0; id < vocab->n_tokens; id++) {
-        int64_t kind = MOE_TOKEN_NORMAL;
-        if (meta)
-            MOE__TRY(moe__meta_i64(meta, (uint64_t)id, 0, MOE_TOKEN_BYTE, &kind,
-                                   loader->err));
-        vocab->kinds[id] = (uint8_t)(kind ? kind : MOE_TOKEN_NORMAL);
-        if (kind == MOE_TOKEN_BYTE && moe__piece_byte(vocab->texts[id]) < 0)
+    const struct moe__vocab *vocab = loader->vocab;
+    for (moe_token id = 0; id < vocab->n_tokens; id++)
+        if (vocab->kinds[id] == MOE_TOKEN_BYTE &&
+            moe__piece_byte(vocab->texts[id]) < 0)
             return moe__fail(
                 loader->err, MOE_ERR_FORMAT,
-                "tokenizer.ggml.tokens: expected \"<0x00>\" to \"<0xFF>\" as "
-                "token %d, a byte, found \"%.*s\"",
-                (int)id, moe__token_shown(vocab->texts[id]),
+                "%s: expected \"<0x00>\" to \"<0xFF>\" as token %d, a byte, "
+                "found \"%.*s\"",
+                loader->source->tokens, (int)id,
+                moe__token_shown(vocab->texts[id]),
                 (const char *)vocab->texts[id].data);
-    }
     return MOE_OK;
 }
 
-/* Absent: all 0.  NaN would have no place in an order: below all others. */
-static moe_status vocab_read_scores(const struct moe__vocab_loader *loader)
+static moe_status vocab_make_patterns(const struct moe__vocab_loader *loader)
 {
     struct moe__vocab *vocab = loader->vocab;
-    const struct moe__meta *meta;
-    MOE__TRY(vocab_array(loader, "tokenizer.ggml.scores", &meta));
-    for (int32_t id = 0; meta && id < vocab->n_tokens; id++) {
-        double score;
-        MOE__TRY(moe__meta_f64(meta, (uint64_t)id, &score, loader->err));
-        vocab->scores[id] = (float)(score == score ? score : -INFINITY);
-    }
-    return MOE_OK;
-}
-
-static moe_status vocab_read_pretok(const struct moe__vocab_loader *loader)
-{
-    static const char key[] = "tokenizer.ggml.pre";
-    struct moe__vocab *vocab = loader->vocab;
-    const struct moe__meta *meta = moe__meta_find(loader->gguf, key);
-    struct moe__slice name = moe__slice_str("default");
-    if (meta)
-        MOE__TRY(moe__meta_string(meta, 0, &name, loader->err));
-    vocab->pretok = moe__pretok_find(name);
-    if (vocab->pretok == NULL)
-        return moe__fail(loader->err, MOE_ERR_UNSUPPORTED,
-                         "%s: unknown pre-tokenizer \"%.*s\"", key,
-                         moe__token_shown(name), (const char *)name.data);
-    char *pre = moe__vocab_alloc(loader, name.n + 1, 1);
-    if (pre == NULL)
-        return MOE_ERR_NO_MEMORY;
-    memcpy(pre, name.data, name.n);
-    vocab->pre = pre;
+    vocab->pretok = loader->source->pretok;
     for (; vocab->pretok->stages[vocab->n_stages]; vocab->n_stages++)
         MOE__TRY(moe__pattern_compile(
             loader->arena, vocab->pretok->stages[vocab->n_stages],
@@ -167,30 +109,17 @@ static moe_status vocab_read_pretok(const struct moe__vocab_loader *loader)
     return MOE_OK;
 }
 
-/* "left right".  A merge of what the vocabulary does not have is passed over,
- * and so is one that would make a control token out of text. */
+/* A merge of what the vocabulary does not have is passed over, and so is one
+ * that would make a control token out of text. */
 static moe_status vocab_add_merge(const struct moe__vocab_loader *loader,
-                                  const char *key, uint32_t rank,
-                                  struct moe__slice merge)
+                                  uint32_t rank,
+                                  const struct moe__vocab_merge *merge)
 {
     struct moe__vocab *vocab = loader->vocab;
-    /* A space as the first byte is part of the left side. */
-    const uint8_t *blank =
-        merge.n > 1 ? memchr(merge.data + 1, ' ', merge.n - 1) : NULL;
-    if (blank == NULL)
-        return moe__fail(loader->err, MOE_ERR_FORMAT,
-                         "%s: expected two texts with a space between as "
-                         "merge %u, found \"%.*s\"",
-                         key, (unsigned)rank, moe__token_shown(merge),
-                         (const char *)merge.data);
-    const size_t n_left = (size_t)(blank - merge.data);
-    const struct moe__slice left = moe__slice_of(merge.data, n_left);
-    const struct moe__slice right =
-        moe__slice_of(blank + 1, merge.n - n_left - 1);
-    const moe_token a = moe__text_index_find(&vocab->by_text, left);
-    const moe_token b = moe__text_index_find(&vocab->by_text, right);
+    const moe_token a = moe__text_index_find(&vocab->by_text, merge->left);
+    const moe_token b = moe__text_index_find(&vocab->by_text, merge->right);
     const moe_token joined =
-        moe__text_index_find_joined(&vocab->by_text, left, right);
+        moe__text_index_find_joined(&vocab->by_text, merge->left, merge->right);
     if (a == MOE_TOKEN_NONE || b == MOE_TOKEN_NONE ||
         joined == MOE_TOKEN_NONE || vocab->kinds[joined] != MOE_TOKEN_NORMAL)
         return MOE_OK;
@@ -198,8 +127,8 @@ static moe_status vocab_add_merge(const struct moe__vocab_loader *loader,
         moe__pair_index_add(&vocab->merges, (uint32_t)a, (uint32_t)b);
     if (pair == NULL)
         return moe__fail(loader->err, MOE_ERR_FORMAT,
-                         "%s: too many hash collisions, at merge %u", key,
-                         (unsigned)rank);
+                         "%s: too many hash collisions, at merge %u",
+                         loader->source->merges, (unsigned)rank);
     if (pair->id == MOE_TOKEN_NONE) { /* of equal ones the first counts */
         pair->value = rank;
         pair->id = joined;
@@ -207,76 +136,87 @@ static moe_status vocab_add_merge(const struct moe__vocab_loader *loader,
     return MOE_OK;
 }
 
-static moe_status vocab_read_merges(const struct moe__vocab_loader *loader)
+static moe_status vocab_make_merges(const struct moe__vocab_loader *loader)
 {
-    static const char key[] = "tokenizer.ggml.merges";
-    const struct moe__meta *meta;
-    MOE__TRY(vocab_strings(loader, key, &meta));
-    if (meta->n >= UINT32_MAX ||
-        !moe__pair_index_init(&loader->vocab->merges, loader->arena,
-                              (size_t)meta->n))
+    const struct moe__vocab_source *source = loader->source;
+    if (!moe__pair_index_init(&loader->vocab->merges, loader->arena,
+                              source->n_merges))
         return moe__fail(loader->err, MOE_ERR_NO_MEMORY,
-                         "no memory for %llu merges",
-                         (unsigned long long)meta->n);
-    for (uint32_t i = 0; i < meta->n; i++)
-        MOE__TRY(vocab_add_merge(loader, key, i, meta->strings[i]));
-    return MOE_OK;
-}
-
-static moe_status vocab_read_flag(const struct moe__vocab_loader *loader,
-                                  const char *key, bool *flag)
-{
-    const struct moe__meta *meta = moe__meta_find(loader->gguf, key);
-    return meta ? moe__meta_bool(meta, flag, loader->err) : MOE_OK;
-}
-
-static moe_status vocab_read_flags(const struct moe__vocab_loader *loader)
-{
-    struct moe__vocab *vocab = loader->vocab;
-    vocab->has_bos =
-        !vocab->is_bpe || vocab->pretok->flags & MOE__PRETOK_ADD_BOS;
-    vocab->has_space_prefix = !vocab->is_bpe;
-    MOE__TRY(vocab_read_flag(loader, "tokenizer.ggml.add_bos_token",
-                             &vocab->has_bos));
-    MOE__TRY(vocab_read_flag(loader, "tokenizer.ggml.add_eos_token",
-                             &vocab->has_eos));
-    MOE__TRY(vocab_read_flag(loader, "tokenizer.ggml.add_space_prefix",
-                             &vocab->has_space_prefix));
-    /* Byte-level text is never changed, whatever the file says. */
-    vocab->has_space_prefix = vocab->has_space_prefix && !vocab->is_bpe;
-    return MOE_OK;
-}
-
-static moe_status vocab_read(const struct moe__vocab_loader *loader)
-{
-    bool has_kinds;
-    MOE__TRY(vocab_read_model(loader));
-    MOE__TRY(vocab_read_texts(loader));
-    MOE__TRY(vocab_read_kinds(loader, &has_kinds));
-    MOE__TRY(vocab_read_scores(loader));
-    MOE__TRY(moe__specials_read(loader, has_kinds));
-    if (loader->vocab->is_bpe) {
-        MOE__TRY(vocab_read_pretok(loader));
-        MOE__TRY(vocab_read_merges(loader));
+                         "no memory for %u merges", (unsigned)source->n_merges);
+    for (uint32_t i = 0; i < source->n_merges; i++) {
+        struct moe__vocab_merge merge;
+        MOE__TRY(source->merge(loader, i, &merge));
+        MOE__TRY(vocab_add_merge(loader, i, &merge));
     }
-    MOE__TRY(vocab_read_flags(loader));
+    return MOE_OK;
+}
+
+static moe_status vocab_fill(const struct moe__vocab_loader *loader)
+{
+    const struct moe__vocab_source *source = loader->source;
+    struct moe__vocab *vocab = loader->vocab;
+    vocab->is_bpe = source->is_bpe;
+    vocab->has_bos = source->has_bos;
+    vocab->has_eos = source->has_eos;
+    /* Byte-level text is never changed, whatever the file says. */
+    vocab->space_prefix =
+        source->is_bpe ? MOE__PREFIX_NONE : source->space_prefix;
+    vocab->pre = source->pre;
+    MOE__TRY(vocab_make_tokens(loader));
+    MOE__TRY(vocab_check_bytes(loader));
+    moe__specials_read(loader);
+    if (vocab->is_bpe) {
+        MOE__TRY(vocab_make_patterns(loader));
+        MOE__TRY(vocab_make_merges(loader));
+    }
     MOE__TRY(moe__pieces_make(loader));
     return moe__marks_make(loader);
 }
 
-moe_status moe__vocab_create(struct moe__arena *arena,
-                             const struct moe__gguf *gguf,
-                             struct moe__vocab **out, struct moe__err *err)
+moe_status moe__vocab_make(struct moe__arena *arena,
+                           const struct moe__vocab_source *source,
+                           struct moe__vocab **out, struct moe__err *err)
 {
-    struct moe__vocab *vocab = moe__arena_alloc(arena, 1, sizeof *vocab);
+    struct moe__vocab *vocab = moe__source_alloc(arena, 1, sizeof *vocab, err);
+    const struct moe__vocab_loader loader = {arena, source, vocab, err};
     *out = NULL;
     if (vocab == NULL)
-        return moe__fail(err, MOE_ERR_NO_MEMORY, "no memory for a vocabulary");
-    vocab->pre = "default";
-    const struct moe__vocab_loader loader = {arena, gguf, vocab, err};
-    MOE__TRY(vocab_read(&loader));
+        return MOE_ERR_NO_MEMORY;
+    MOE__TRY(vocab_fill(&loader));
     *out = vocab;
     return MOE_OK;
+}
+
+/* ----------------------------------------------------------------- files */
+
+/* The first byte that is no blank of JSON. */
+static int32_t vocab_first_byte(struct moe__slice file)
+{
+    for (size_t i = 0; i < file.n; i++)
+        if (memchr(" \t\r\n", file.data[i], 4) == NULL)
+            return file.data[i];
+    return -1;
+}
+
+bool moe__vocab_is_file(struct moe__slice head)
+{
+    /* A ModelProto starts with its first piece, field 1; a newline is the same
+     * byte. */
+    return vocab_first_byte(head) == '{' || (head.n > 0 && head.data[0] == 10);
+}
+
+moe_status moe__vocab_read(struct moe__arena *arena, struct moe__slice file,
+                           struct moe__vocab **out, struct moe__err *err)
+{
+    *out = NULL;
+    if (!moe__vocab_is_file(file))
+        return moe__fail(err, MOE_ERR_FORMAT,
+                         "expected a tokenizer.model, tokenizer.json or "
+                         "tekken.json, found a file that starts with neither "
+                         "a SentencePiece model nor {");
+    return vocab_first_byte(file) == '{'
+               ? moe__source_json(arena, file, out, err)
+               : moe__source_spm(arena, file, out, err);
 }
 
 /* ------------------------------------------------------------- questions */
@@ -318,7 +258,7 @@ bool moe__vocab_is_end(const struct moe__vocab *vocab, moe_token id)
 
 bool moe__vocab_has_space_prefix(const struct moe__vocab *vocab)
 {
-    return vocab->has_space_prefix;
+    return vocab->space_prefix != MOE__PREFIX_NONE;
 }
 
 moe_token moe__vocab_find(const struct moe__vocab *vocab,

@@ -14,19 +14,35 @@ enum {
     MOE__MARK_BYTES = 255
 };
 
+/* Where encoding puts a space that the text does not have. */
+enum moe__space_prefix {
+    MOE__PREFIX_NONE,
+    MOE__PREFIX_FIRST, /* before a text that starts with no token */
+    MOE__PREFIX_SPM    /* before any text, and after control tokens */
+};
+
+/* A control token takes all white space on this side of it, which decoding
+ * does not bring back. */
+enum moe__strip { MOE__STRIP_BEFORE = 1, MOE__STRIP_AFTER = 2 };
+
 struct moe__vocab {
-    bool is_bpe; /* byte-level BPE; otherwise SentencePiece BPE */
+    bool is_bpe; /* BPE with merges; otherwise SentencePiece BPE */
     bool has_bos;
     bool has_eos;
-    bool has_space_prefix;
-    bool has_word_cuts; /* no piece has a space after another character */
+    enum moe__space_prefix space_prefix;
+    /* By byte: a normal token has it before a space.  Where no token has that,
+     * the texts before and after are encoded apart. */
+    bool is_before_space[256];
     int32_t n_tokens;
     size_t max_piece_bytes;          /* of a normal token */
     const struct moe__slice *texts;  /* [n_tokens] in the file; borrowed */
     const struct moe__slice *pieces; /* [n_tokens] what they decode to */
     uint8_t *kinds;                  /* [n_tokens] moe_token_kind */
-    bool *is_end;                    /* [n_tokens] */
-    float *scores;                   /* [n_tokens] */
+    /* [n_tokens] or NULL: what a control token takes of the text around it,
+     * see enum moe__strip. */
+    const uint8_t *strips;
+    bool *is_end;  /* [n_tokens] */
+    float *scores; /* [n_tokens] */
     moe_token special[MOE__N_SPECIALS];
     moe_token byte_ids[256];
     struct moe__text_index by_text;  /* all tokens, texts as in the file */
@@ -46,7 +62,7 @@ struct moe__vocab {
 /* What is needed while a vocabulary is made. */
 struct moe__vocab_loader {
     struct moe__arena *arena;
-    const struct moe__gguf *gguf;
+    const struct moe__vocab_source *source;
     struct moe__vocab *vocab;
     struct moe__err *err;
 };
@@ -62,15 +78,14 @@ MOE__INLINE int moe__token_shown(struct moe__slice text)
 void *moe__vocab_alloc(const struct moe__vocab_loader *loader, size_t n,
                        size_t size);
 
-/* special.c: special ids, the set of ends, kinds by name.  has_kinds: the file
- * has types, and kinds holds them. */
-moe_status moe__specials_read(const struct moe__vocab_loader *loader,
-                              bool has_kinds);
+/* special.c: special ids, the set of ends, kinds by name. */
+void moe__specials_read(const struct moe__vocab_loader *loader);
 
 /* marks.c: tokens that are found in a text as they stand. */
 moe_status moe__marks_make(const struct moe__vocab_loader *loader);
 
-/* A token found in a text: bytes [start, start + n). */
+/* A token found in a text: bytes [start, start + n), with the white space that
+ * it takes. */
 struct moe__mark {
     size_t start;
     size_t n;
@@ -98,21 +113,49 @@ int32_t moe__piece_byte(struct moe__slice text);
 
 /* ---------------------------------------------------------------- encode */
 
+/* True if tokens are made of bytes, false if of characters. */
+MOE__INLINE bool moe__vocab_is_byte_level(const struct moe__vocab *vocab)
+{
+    return vocab->is_bpe && !(vocab->pretok->flags & MOE__PRETOK_CHARACTERS);
+}
+
 /* A stretch of text that is to become one token. */
 struct moe__symbol {
     uint32_t start;
-    uint32_t n;    /* 0: joined to an earlier one */
-    uint32_t prev; /* UINT32_MAX at the ends */
-    uint32_t next;
+    uint32_t n;   /* 0: joined to an earlier one */
     moe_token id; /* MOE_TOKEN_NONE: not known or none */
+    /* For merge.c, at one time these or those. */
+    union {
+        uint32_t bid_order;
+        uint32_t prev;
+    };
+    union {
+        moe_token bid_id;
+        uint32_t next;
+    };
 };
 
 /* A pair of neighbours that may be joined: `key` is the order in which that
  * happens << 32 | the left symbol. */
 struct moe__bid {
     uint64_t key;
-    uint32_t n; /* bytes of both */
+    uint32_t n; /* bytes of both; 0: not in use */
     moe_token id;
+    uint32_t next; /* in its run, or of those not in use */
+};
+
+/* Bids in a list, smallest key first. */
+struct moe__bid_run {
+    uint64_t key; /* of the first */
+    uint32_t head;
+};
+
+/* A word of the text that was seen, and its ids in the list. */
+struct moe__word {
+    uint32_t start; /* in base */
+    uint32_t n;     /* bytes; 0: none */
+    size_t first_id;
+    uint32_t n_ids;
 };
 
 /* One call of moe__vocab_encode. */
@@ -121,13 +164,23 @@ struct moe__encoder {
     struct moe__ids *out;
     struct moe__err *err;
     size_t first;                /* where the fragment's ids start in out */
+    const uint8_t *base;         /* the text */
+    struct moe__word *words;     /* [n_seen] by hash */
+    struct moe__pair *pairs;     /* [n_seen] by hash; id NONE: not joined */
+    size_t n_seen;               /* 0 or a power of two */
+    bool has_unknown;            /* the word at hand has what no token spells */
     struct moe__symbol *symbols; /* [cap_symbols] */
     size_t n_symbols;
     size_t cap_symbols;
-    struct moe__bid *heap; /* [cap_heap] smallest key first */
-    size_t n_heap;
-    size_t cap_heap;
-    uint8_t *text; /* [cap_text] a fragment with a space before it */
+    struct moe__bid *bids; /* [cap_bids] */
+    size_t n_bids;
+    size_t cap_bids;
+    uint32_t free_bid;         /* the first one not in use */
+    struct moe__bid_run *runs; /* [cap_runs] a heap, smallest key first */
+    size_t n_runs;
+    size_t cap_runs;
+    uint32_t *tails; /* where runs of an order end, by its hash */
+    uint8_t *text;   /* [cap_text] the first word with a space before it */
     size_t cap_text;
 };
 
@@ -143,6 +196,13 @@ moe_status moe__merge_begin(struct moe__encoder *e, size_t max_symbols);
 void moe__merge_add(struct moe__encoder *e, size_t n, moe_token id);
 /* Joins the symbols, which together are the text, best pair first. */
 moe_status moe__merge_run(struct moe__encoder *e, struct moe__slice text);
+
+/* Makes room for seen words and pairs, if the text is long enough to repeat
+ * some. */
+moe_status moe__words_init(struct moe__encoder *e, struct moe__slice text);
+void moe__words_free(struct moe__encoder *e);
+/* Appends the ids of a word: a part of the text, or e->text. */
+moe_status moe__word_encode(struct moe__encoder *e, struct moe__slice word);
 
 moe_status moe__spm_encode(struct moe__encoder *e, struct moe__slice text,
                            bool has_space);

@@ -62,6 +62,20 @@ def encode(gguf, texts, flags=0):
             for line in lines]
 
 
+class TokenizersRegex:
+    """A pattern for the engine of the package tokenizers."""
+
+    def __init__(self, pattern):
+        self.pattern = pattern
+
+    def split(self, text):
+        """The matches and what is between them."""
+        tokenizers = module('tokenizers')
+        split = tokenizers.pre_tokenizers.Split(
+            tokenizers.Regex(self.pattern), 'isolated')
+        return [part for part, _ in split.pre_tokenize_str(text)]
+
+
 def check_equal(texts, found, expected):
     """Shows the first few that differ."""
     assert len(found) == len(expected)

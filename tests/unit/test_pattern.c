@@ -33,12 +33,12 @@ static void release(struct compiled *c)
 static void check_match(const char *regex, const char *text, size_t n)
 {
     struct compiled c;
-    bool is_skip;
+    size_t at = 0;
     REQUIRE(compile(&c, regex) == MOE_OK, "%s", c.err.message);
-    const size_t end =
-        moe__pattern_match(&c.pattern, moe__slice_str(text), 0, &is_skip);
-    CHECK(end == n && !is_skip, "%s on \"%s\": expected %zu, found %zu", regex,
-          text, n, end);
+    size_t end = moe__pattern_find(&c.pattern, moe__slice_str(text), &at);
+    end = at == 0 ? end : 0;
+    CHECK(end == n, "%s on \"%s\": expected %zu, found %zu", regex, text, n,
+          end);
     release(&c);
 }
 
@@ -128,17 +128,43 @@ static void looking_ahead_takes_nothing(void)
     check_match("a(?!b)c", "ac", 2);
 }
 
-static void what_is_skipped_is_no_match(void)
+static void check_find(const char *regex, const char *text, size_t start,
+                       size_t end)
 {
     struct compiled c;
-    bool is_skip;
-    REQUIRE(compile(&c, "a+$|a+(*SKIP)(*F)") == MOE_OK, "%s", c.err.message);
-    CHECK(moe__pattern_match(&c.pattern, moe__slice_str("aaab"), 0, &is_skip) ==
-              3 &&
-          is_skip);
-    CHECK(moe__pattern_match(&c.pattern, moe__slice_str("baaa"), 1, &is_skip) ==
-              4 &&
-          !is_skip);
+    size_t at = 0;
+    REQUIRE(compile(&c, regex) == MOE_OK, "%s", c.err.message);
+    CHECK(moe__pattern_find(&c.pattern, moe__slice_str(text), &at) == end &&
+              at == start,
+          "%s on \"%s\"", regex, text);
+    release(&c);
+}
+
+static void the_first_match_is_found(void)
+{
+    check_find("b+", "abbbab", 1, 4);
+    check_find("b+", "aaa", 3, 3);
+    check_find("b*", "aab", 2, 3);
+    check_find("b", "", 0, 0);
+    check_find("\\p{L}+", "\xff\xe3\x80\x80\xc3\xa9t", 4, 7);
+    check_find("\\p{S}", "a\xc3", 1, 2); /* cut short, so U+FFFD */
+}
+
+static void what_is_skipped_is_no_match(void)
+{
+    check_find("a+$|a+(*SKIP)(*F)", "aaab", 4, 4);
+    check_find("a+$|a+(*SKIP)(*F)", "aabaaa", 3, 6);
+}
+
+static void a_pattern_says_that_it_cuts_threes(void)
+{
+    struct compiled c;
+    REQUIRE(compile(&c, "(*THREES)a+") == MOE_OK, "%s", c.err.message);
+    CHECK(c.pattern.cuts_threes);
+    release(&c);
+    REQUIRE(compile(&c, "a+") == MOE_OK && !c.pattern.cuts_threes);
+    release(&c);
+    CHECK(compile(&c, "a(*THREES)") == MOE_ERR_UNSUPPORTED);
     release(&c);
 }
 
@@ -189,15 +215,20 @@ static void what_is_no_pattern_is_refused(void)
 static void every_pattern_of_the_table_compiles(void)
 {
     static const char *const names[] = {
-        "gpt-2",       "phi-2",     "granite-docling", "starcoder",
-        "smollm",      "mellum2",   "falcon",          "default",
-        "llama3",      "llama-bpe", "jina-v5-nano",    "dbrx",
-        "chatglm-bpe", "qwen2",     "grok-2",          "qwen35",
-        "minicpm5",    "jais-2",    "deepseek-llm",    "deepseek-coder",
-        "deepseek-v3", "joyai-llm", "tekken",          "gpt-4o",
-        "llama4",      "youtu",     "bailingmoe",      "seed-coder",
-        "exaone-moe",  "laguna",    "bloom",           "poro-chat",
-        "viking",      "chameleon"};
+        "gpt-2",        "phi-2",          "granite-docling",
+        "starcoder",    "smollm",         "mellum2",
+        "falcon",       "default",        "llama3",
+        "llama-bpe",    "jina-v5-nano",   "dbrx",
+        "chatglm-bpe",  "qwen2",          "grok-2",
+        "qwen35",       "minicpm5",       "jais-2",
+        "deepseek-llm", "deepseek-coder", "deepseek-v3",
+        "joyai-llm",    "tekken",         "gpt-4o",
+        "llama4",       "youtu",          "bailingmoe",
+        "seed-coder",   "exaone-moe",     "laguna",
+        "bloom",        "poro-chat",      "viking",
+        "chameleon",    "kimi-k2",        "tiny_aya",
+        "afmoe",        "superbpe",       "granite-embed-multi-97m",
+        "gemma4",       "sarvam-moe",     "whitespace"};
     for (size_t i = 0; i < MOE__COUNT(names); i++) {
         const struct moe__pretok *pretok =
             moe__pretok_find(moe__slice_str(names[i]));
@@ -259,6 +290,8 @@ static const struct test tests[] = {
     {"the_first_alternative_wins", the_first_alternative_wins},
     {"case_is_ignored_where_asked", case_is_ignored_where_asked},
     {"looking_ahead_takes_nothing", looking_ahead_takes_nothing},
+    {"the_first_match_is_found", the_first_match_is_found},
+    {"a_pattern_says_that_it_cuts_threes", a_pattern_says_that_it_cuts_threes},
     {"what_is_skipped_is_no_match", what_is_skipped_is_no_match},
     {"what_is_no_pattern_is_refused", what_is_no_pattern_is_refused},
     {"every_pattern_of_the_table_compiles",

@@ -458,12 +458,19 @@ static void one_mebibyte_of_one_letter_takes_no_long_time(void)
 static void long_runs_are_no_matter_to_any_pre_tokenizer(void)
 {
     static const char *const names[] = {
-        "starcoder",    "falcon",         "default",     "llama-bpe",
-        "qwen2",        "qwen35",         "minicpm5",    "jais-2",
-        "deepseek-llm", "deepseek-coder", "deepseek-v3", "tekken",
-        "gpt-4o",       "youtu",          "bailingmoe",  "seed-coder",
-        "exaone-moe",   "laguna",         "bloom",       "viking",
-        "chameleon"};
+        "starcoder",    "falcon",
+        "default",      "llama-bpe",
+        "qwen2",        "qwen35",
+        "minicpm5",     "jais-2",
+        "deepseek-llm", "deepseek-coder",
+        "deepseek-v3",  "tekken",
+        "gpt-4o",       "youtu",
+        "bailingmoe",   "seed-coder",
+        "exaone-moe",   "laguna",
+        "bloom",        "viking",
+        "chameleon",    "kimi-k2",
+        "tiny_aya",     "afmoe",
+        "superbpe",     "granite-embed-multi-97m"};
     static const char *const units[] = {
         "a", " ", "\n", "0", "'", "<", "A", "\xe4\xb8\xad", "\xcc\x81", "\x80"};
     size_t n_file = 0;

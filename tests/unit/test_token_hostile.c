@@ -5,7 +5,6 @@
 #define _POSIX_C_SOURCE 200809L
 #include "test.h"
 
-#include "base/rng.h"
 #include "token/index.h"
 #include "token_check.h"
 
@@ -576,7 +575,7 @@ static void pairs_built_to_collide_are_refused(void)
     const uint32_t mask = index.mask;
     bool is_refused = false;
     for (uint32_t right = 0; right < UINT32_MAX && !is_refused; right++) {
-        if ((moe__rng_mix(right) & mask) != 7)
+        if ((right * UINT64_C(0x9e3779b97f4a7c15) >> 32 & mask) != 7)
             continue;
         is_refused = moe__pair_index_add(&index, 0, right) == NULL;
         n_added += !is_refused;
@@ -628,8 +627,13 @@ static void check_out_of_memory(const char *path)
         CHECK(heap->live_bytes == n_live);
         REQUIRE(k < 1000);
     }
-    const struct moe__slice text =
-        moe__slice_str("Once upon a time there was a \xf0\x9f\x98\x80.");
+    /* Enough to remember words, and one word for each way to merge. */
+    static char text[1600] = "Once upon a time there was a \xf0\x9f\x98\x80.";
+    uint32_t state = 1;
+    for (size_t i = strlen(text); i + 1 < sizeof text; i++) {
+        state = state * 1664525u + 1013904223u;
+        text[i] = i < 600 && i % 7 == 0 ? ' ' : "etaoinsh"[state >> 29];
+    }
     status = MOE_ERR_NO_MEMORY;
     for (int64_t k = 0; status != MOE_OK; k++) {
         struct moe__ids ids;
@@ -637,7 +641,8 @@ static void check_out_of_memory(const char *path)
         heap->n_calls = 0;
         heap->n_allowed = k;
         moe__ids_init(&ids, &c.file.mem);
-        status = moe__vocab_encode(c.vocab, text, 0, &ids, &err);
+        status =
+            moe__vocab_encode(c.vocab, moe__slice_str(text), 0, &ids, &err);
         CHECK(status == MOE_OK || (status == MOE_ERR_NO_MEMORY &&
                                    err.status == status && ids.n == 0));
         moe__ids_free(&ids);

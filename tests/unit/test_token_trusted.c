@@ -28,6 +28,17 @@ static void open_small(struct vocab_case *c, struct gguf_builder *b)
     (void)vocab_case_built(c, b);
 }
 
+/* The same as of another family, whose control tokens take white space. */
+static void open_stripping(struct vocab_case *c, struct gguf_builder *b)
+{
+    build_begin(b, 3);
+    build_string(b, "general.architecture", "phi3");
+    build_string(b, "tokenizer.ggml.model", "llama");
+    build_strings(b, "tokenizer.ggml.tokens", texts, N_IDS);
+    build_array(b, "tokenizer.ggml.token_type", MOE_META_I32, kinds, N_IDS);
+    (void)vocab_case_built(c, b);
+}
+
 static void close_small(struct vocab_case *c, struct gguf_builder *b)
 {
     const char *wrong = vocab_case_free(c);
@@ -138,6 +149,21 @@ static void text_cannot_swallow_a_trusted_control_token(void)
     close_small(&c, &b);
 }
 
+/* As transformers does it for Phi-3: not after <s>; not for user's text. */
+static void white_space_after_a_control_token_is_taken(void)
+{
+    struct gguf_builder b;
+    struct vocab_case c;
+    open_stripping(&c, &b);
+    REQUIRE(c.status == MOE_OK, "%s", c.err.message);
+    check_marked(&c, "{</s>} \t\xc2\xa0\n\xe3\x80\x80{</s>}", IDS(EOS, EOS));
+    check_marked(&c, "{</s>} ", IDS(EOS));
+    check_marked(&c, "{<s>} b", IDS(BOS, SPACE, SPACE, B));
+    check_marked(&c, "a {</s>}", IDS(A, SPACE, EOS));
+    check_marked(&c, "a< b", IDS(A_LESS, SPACE, B));
+    close_small(&c, &b);
+}
+
 static void parts_out_of_order_are_refused(void)
 {
     static const struct moe__trust bad[][2] = {
@@ -166,6 +192,8 @@ static const struct test tests[] = {
     {"other_tokens_go_across_borders", other_tokens_go_across_borders},
     {"text_cannot_swallow_a_trusted_control_token",
      text_cannot_swallow_a_trusted_control_token},
+    {"white_space_after_a_control_token_is_taken",
+     white_space_after_a_control_token_is_taken},
     {"parts_out_of_order_are_refused", parts_out_of_order_are_refused},
 };
 
