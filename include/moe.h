@@ -209,7 +209,9 @@ typedef struct moe_model_params {
     int32_t is_vocab_only; /* 1: text functions only, no tensors needed */
 } moe_model_params;
 
-/* Opens a GGUF file, the first shard of a split one, or a vocabulary.
+/* Opens a GGUF file, the first shard of a split one, or a vocabulary: such a
+ * GGUF, tokenizer.json, tekken.json, or SentencePiece's tokenizer.model, told
+ * apart by their content.  Those open for the text functions only.
  *
  * Weights stay where they are in the file, mapped read-only.  A mapped file
  * that another program shortens kills the process with SIGBUS on any system:
@@ -951,9 +953,11 @@ typedef struct moe_chat_params {
     const moe_context_params *context; /* NULL = defaults */
     const moe_sampler_params *sampler; /* NULL = greedy */
     const char *system;                /* first message; NULL: none */
-    const char *format; /* "mistral-v3", "chatml" ... (docs/chat.md); NULL: the
-                           one whose template the file has */
-    const char *date;   /* "2026-11-23" for templates that ask */
+    /* "mistral-v3", "chatml", "template" ... (docs/chat.md); NULL: the format
+     * that the file's template is, else that template itself. */
+    const char *format;
+    const char *chat_template; /* Jinja, in place of the file's; NULL: none */
+    const char *date;          /* "2026-11-23" for templates that ask */
     const char *const *stops; /* [n_stops] an answer ends before one of these */
     size_t n_stops;
     int32_t max_tokens; /* of an answer; 0: no limit but the context */
@@ -992,9 +996,10 @@ typedef struct moe_event {
 
 /* Creates a conversation with a context and a sampler of its own.
  * model    held, as by moe_context_create.    params  NULL = defaults.
- * Returns  MOE_OK; MOE_ERR_NOT_FOUND (no such format); MOE_ERR_UNSUPPORTED (the
- *          file's chat template is that of no known format, and none was
- *          named); as moe_context_create.
+ * Returns  MOE_OK; MOE_ERR_NOT_FOUND (no such format); MOE_ERR_UNSUPPORTED (no
+ *          chat template and no format was named, or the template uses what
+ *          libmoe does not run: line and column); MOE_ERR_FORMAT (a mistake
+ *          in the template); as moe_context_create.
  * Owns     the caller owns *out: moe_chat_destroy.
  * Threads  any.
  * Since    0.1 */

@@ -19,6 +19,8 @@ struct moe_chat {
     moe_context *ctx;
     moe_sampler *sampler;
     struct moe__form form;
+    struct moe__slice think_begin; /* around reasoning, or empty */
+    struct moe__slice think_end;
     struct moe__history history;
     struct moe__stream *stream;
     struct moe__ids known;  /* what the context holds */
@@ -94,13 +96,19 @@ static moe_status chat_make_stream(moe_chat *chat, const moe_chat_params *p)
                          "no memory for %zu stop texts", p->n_stops);
     for (size_t i = 0; i < p->n_stops; i++)
         stops[i] = text_or_none(p->stops == NULL ? NULL : p->stops[i]);
-    const struct moe__dialect_traits *traits =
-        moe__dialect_traits(chat->form.dialect);
+    chat->think_begin = moe__slice_str("<think>"); /* of most templates */
+    chat->think_end = moe__slice_str("</think>");
+    if (chat->form.dialect != NULL) {
+        const struct moe__dialect_traits *traits =
+            moe__dialect_traits(chat->form.dialect);
+        chat->think_begin = text_or_none(traits->think_begin);
+        chat->think_end = text_or_none(traits->think_end);
+    }
     const struct moe__stream_params params = {
         .stops = stops,
         .n_stops = (int32_t)p->n_stops,
-        .think_begin = text_or_none(traits->think_begin),
-        .think_end = text_or_none(traits->think_end),
+        .think_begin = chat->think_begin,
+        .think_end = chat->think_end,
     };
     const moe_status status =
         moe__stream_create(&chat->mem, &params, &chat->stream, &chat->err);
@@ -139,8 +147,14 @@ static moe_status chat_fill(moe_chat *chat, moe_model *model,
     chat->overflow = p->overflow;
     chat->injection = p->injection;
     MOE__TRY(chat_keep_date(chat, p->date));
-    MOE__TRY(moe__form_open(&chat->form, text_or_none(p->format),
-                            file_template(model), model->vocab, &chat->err));
+    const struct moe__slice source = p->chat_template != NULL
+                                         ? text_or_none(p->chat_template)
+                                         : file_template(model);
+    const struct moe__slice name = p->format == NULL && p->chat_template != NULL
+                                       ? moe__slice_str("template")
+                                       : text_or_none(p->format);
+    MOE__TRY(moe__form_open(&chat->form, &chat->mem, name, source, model->vocab,
+                            &chat->err));
     MOE__TRY(chat_make_stream(chat, p));
     MOE__TRY(chat_make_engine(chat, model, p));
     chat->model = model;
@@ -156,6 +170,7 @@ void moe_chat_destroy(moe_chat *chat)
         return;
     moe__mem_init(&mem, &chat->mem.hook);
     moe__stream_destroy(chat->stream);
+    moe__form_close(&chat->form);
     moe__history_free(&chat->history);
     moe__ids_free(&chat->known);
     moe__ids_free(&chat->prompt);
@@ -349,8 +364,8 @@ static moe_status chat_encode(moe_chat *chat)
         .date = moe__slice_of(chat->date, chat->n_date),
     };
     chat->prompt.n = 0;
-    return moe__dialect_encode(chat->form.dialect, &conversation,
-                               chat->model->vocab, &chat->prompt, &chat->err);
+    return moe__form_encode(&chat->form, &chat->mem, &conversation,
+                            chat->model->vocab, &chat->prompt, &chat->err);
 }
 
 /* Removes the oldest turn: the first message that is not of the system, and
@@ -410,11 +425,32 @@ static moe_status chat_reuse(moe_chat *chat)
     return MOE_OK;
 }
 
+/* Whether the prompt ends with the mark that reasoning starts with, and perhaps
+ * white space: some templates write it for the model. */
+static bool chat_opens_reasoning(const moe_chat *chat)
+{
+    uint8_t tail[256];
+    size_t from = sizeof tail;
+    for (size_t i = chat->prompt.n; i-- > 0 && from > 0;) {
+        const struct moe__slice piece =
+            moe__vocab_piece(chat->model->vocab, chat->prompt.ids[i]);
+        const size_t n = piece.n < from ? piece.n : from;
+        from -= n;
+        memcpy(tail + from, piece.data + piece.n - n, n);
+    }
+    size_t end = sizeof tail;
+    while (end > from && strchr(" \n", tail[end - 1]) != NULL)
+        end--;
+    const size_t n = chat->think_begin.n;
+    return n > 0 && n <= end - from &&
+           memcmp(tail + end - n, chat->think_begin.data, n) == 0;
+}
+
 static moe_status chat_begin(moe_chat *chat)
 {
     MOE__TRY(chat_make_prompt(chat));
     MOE__TRY(chat_reuse(chat));
-    moe__stream_reset(chat->stream, false);
+    moe__stream_reset(chat->stream, chat_opens_reasoning(chat));
     moe__text_reset(&chat->answer);
     moe__text_reset(&chat->reasoning);
     chat->n_answer = 0;
@@ -511,6 +547,21 @@ static struct moe__slice chat_piece(const moe_chat *chat,
     return moe__slice_of(info->bytes + n_skip, info->n_bytes - n_skip);
 }
 
+static bool slice_has(struct moe__slice text, struct moe__slice part)
+{
+    for (size_t i = 0; part.n > 0 && i + part.n <= text.n; i++)
+        if (memcmp(text.data + i, part.data, part.n) == 0)
+            return true;
+    return false;
+}
+
+/* Control tokens are not shown, but the stream must see those of reasoning. */
+static bool chat_is_mark(const moe_chat *chat, struct moe__slice name)
+{
+    return slice_has(chat->think_begin, name) ||
+           slice_has(chat->think_end, name);
+}
+
 /* One token, into the stream. */
 static moe_status chat_generate(moe_chat *chat)
 {
@@ -534,7 +585,8 @@ static moe_status chat_generate(moe_chat *chat)
         return MOE_OK;
     }
     MOE__TRY(chat_know(chat, token));
-    if (info.kind == MOE_TOKEN_CONTROL)
+    if (info.kind == MOE_TOKEN_CONTROL &&
+        !chat_is_mark(chat, moe__slice_of(info.bytes, info.n_bytes)))
         return MOE_OK;
     moe__stream_put(chat->stream, chat_piece(chat, &info));
     return MOE_OK;

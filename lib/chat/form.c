@@ -1,5 +1,8 @@
-/* form.c: which dialect a model speaks. */
+/* form.c: the choice between compiled-in dialects and the file's template. */
 #include "chat/form.h"
+
+/* A prompt is at most so long: more than any context holds. */
+#define FORM_PROMPT_BYTES ((size_t)64 << 20)
 
 static moe_status form_use(struct moe__form *form,
                            const struct moe__dialect *dialect,
@@ -20,26 +23,54 @@ static moe_status form_of_name(struct moe__form *form, struct moe__slice name,
     char names[160];
     size_t n = 0;
     for (int32_t i = 0; moe__dialect_at(i) != NULL; i++)
-        n += moe__format(names + n, sizeof names - n, "%s%s", i > 0 ? ", " : "",
+        n += moe__format(names + n, sizeof names - n, ", %s",
                          moe__dialect_name(moe__dialect_at(i)));
     return moe__fail(err, MOE_ERR_NOT_FOUND,
-                     "chat format: expected %s, found '%.*s'", names,
+                     "chat format: expected template%s, found '%.*s'", names,
                      (int)(name.n < 40 ? name.n : 40), (const char *)name.data);
 }
 
-moe_status moe__form_open(struct moe__form *form, struct moe__slice name,
-                          struct moe__slice source,
+moe_status moe__form_open(struct moe__form *form, struct moe__mem *mem,
+                          struct moe__slice name, struct moe__slice source,
                           const struct moe__vocab *vocab, struct moe__err *err)
 {
-    *form = (struct moe__form){.name = ""};
-    if (name.n > 0)
+    const bool wants_template = moe__slice_is(name, "template");
+    *form = (struct moe__form){.name = "template"};
+    if (name.n > 0 && !wants_template)
         return form_of_name(form, name, err);
-    const struct moe__dialect *dialect = moe__dialect_detect(source, vocab);
+    const struct moe__dialect *dialect =
+        wants_template ? NULL : moe__dialect_detect(source, vocab);
     if (dialect != NULL)
-        return form_use(form, dialect, "the file's template is its template");
-    return moe__fail(err, MOE_ERR_UNSUPPORTED,
-                     source.n == 0
-                         ? "the model has no chat template: name a chat format"
-                         : "the model's chat template is that of no known "
-                           "chat format: name one");
+        return form_use(form, dialect, "the file's template is one of its own");
+    if (source.n == 0)
+        return moe__fail(err, MOE_ERR_UNSUPPORTED,
+                         "the model has no chat template: name a chat format");
+    form->reason = wants_template
+                       ? "it was asked for"
+                       : "no compiled-in format has the file's template";
+    return moe__template_create(mem, source, &form->template_, err);
+}
+
+void moe__form_close(struct moe__form *form)
+{
+    moe__template_destroy(form->template_);
+    *form = (struct moe__form){0};
+}
+
+moe_status moe__form_encode(const struct moe__form *form, struct moe__mem *mem,
+                            const struct moe__conversation *conversation,
+                            const struct moe__vocab *vocab,
+                            struct moe__ids *out, struct moe__err *err)
+{
+    struct moe__prompt prompt;
+    if (form->dialect != NULL)
+        return moe__dialect_encode(form->dialect, conversation, vocab, out,
+                                   err);
+    moe__prompt_init(&prompt, mem, FORM_PROMPT_BYTES);
+    moe_status status = moe__template_render(form->template_, conversation,
+                                             vocab, &prompt, err);
+    if (status == MOE_OK)
+        status = moe__prompt_encode(&prompt, vocab, out, err);
+    moe__prompt_free(&prompt);
+    return status;
 }

@@ -4,17 +4,25 @@
 
 #include "chat/chat.h"
 
+/* Either a compiled-in dialect or a template. */
 struct moe__form {
-    const struct moe__dialect *dialect;
-    const char *name;   /* the dialect's */
+    const struct moe__dialect *dialect; /* NULL: the template */
+    struct moe__template *template_;
+    const char *name;   /* the dialect's, or "template" */
     const char *reason; /* why this one, for people */
 };
 
-/* name: a dialect's, or empty: the one that fits.  source: the model's chat
+/* name: a dialect's, "template", or empty: whichever fits best.  source: a chat
  * template, or empty.  MOE_ERR_NOT_FOUND for an unknown name;
- * MOE_ERR_UNSUPPORTED if no dialect fits. */
-moe_status moe__form_open(struct moe__form *form, struct moe__slice name,
-                          struct moe__slice source,
+ * MOE_ERR_UNSUPPORTED if nothing is known about the model's form. */
+moe_status moe__form_open(struct moe__form *form, struct moe__mem *mem,
+                          struct moe__slice name, struct moe__slice source,
                           const struct moe__vocab *vocab, struct moe__err *err);
+void moe__form_close(struct moe__form *form);
+/* Appends the ids of a conversation. */
+moe_status moe__form_encode(const struct moe__form *form, struct moe__mem *mem,
+                            const struct moe__conversation *conversation,
+                            const struct moe__vocab *vocab,
+                            struct moe__ids *out, struct moe__err *err);
 
 #endif

@@ -245,6 +245,11 @@ static void mistakes_are_told_and_the_chat_stays_usable(void)
     moe_event event = {.struct_size = sizeof event};
     CHECK(open_chat(&params) == NULL && why.status == MOE_ERR_NOT_FOUND);
     CHECK(strstr(why.message, "chatml") != NULL, "%s", why.message);
+    params = (moe_chat_params){.struct_size = sizeof params,
+                               .chat_template = "{% for %}"};
+    CHECK(open_chat(&params) == NULL && why.status == MOE_ERR_FORMAT, "%s",
+          why.message);
+    CHECK(strstr(why.message, "line 1, column ") != NULL, "%s", why.message);
     moe_chat *chat = open_chat(NULL);
     REQUIRE(chat != NULL, "%s", why.message);
     CHECK(moe_chat_next(chat, &event) == MOE_ERR_STATE);
@@ -260,6 +265,56 @@ static void mistakes_are_told_and_the_chat_stays_usable(void)
     moe_chat_destroy(chat);
     moe_chat_destroy(NULL);
     moe_chat_cancel(NULL);
+}
+
+/* The same form, once compiled in and once as a template: the same ids. */
+static void a_template_gives_the_ids_of_its_dialect(void)
+{
+    moe_chat_params params = {
+        .struct_size = sizeof params,
+        .chat_template =
+            "{{ bos_token }}{% for m in messages %}{% if m.role == 'user' %}"
+            "[INST] {{ m.content }} [/INST]{% else %} {{ m.content }}"
+            "{{ eos_token }}{% endif %}{% endfor %}"};
+    moe_chat_info info = {.struct_size = sizeof info};
+    moe_token ids[2][256];
+    size_t n[2] = {0, 1};
+    for (int i = 0; i < 2; i++) {
+        moe_chat *chat = open_chat(i == 0 ? NULL : &params);
+        REQUIRE(chat != NULL, "%s", why.message);
+        moe_chat_say(chat, MOE_ROLE_USER, "Hello! </s>", -1);
+        moe_chat_say(chat, MOE_ROLE_ASSISTANT, "Good day.", -1);
+        moe_chat_say(chat, MOE_ROLE_USER, "Who are you?", -1);
+        CHECK(moe_chat_render(chat, ids[i], 256, &n[i]) == MOE_OK, "%s",
+              moe_chat_error(chat));
+        moe_chat_describe(chat, &info);
+        CHECK(strcmp(info.format, i == 0 ? "mistral-v1" : "template") == 0,
+              "%s", info.format);
+        moe_chat_destroy(chat);
+    }
+    CHECK(n[0] == n[1] && memcmp(ids[0], ids[1], n[0] * sizeof **ids) == 0,
+          "%zu %zu", n[0], n[1]);
+}
+
+/* The tiny model has no such tokens: marks are text here. */
+static void reasoning_that_the_template_opens_is_told_apart(void)
+{
+    moe_chat_params params = {
+        .struct_size = sizeof params,
+        .max_tokens = 5,
+        .chat_template = "{% for m in messages %}[INST] {{ m.content }} [/INST]"
+                         "{% endfor %} <think>\n"};
+    moe_event event = {.struct_size = sizeof event};
+    moe_message message = {.struct_size = sizeof message};
+    moe_chat *chat = open_chat(&params);
+    REQUIRE(chat != NULL, "%s", why.message);
+    moe_chat_say(chat, MOE_ROLE_USER, "Hello!", -1);
+    while (moe_chat_next(chat, &event) == MOE_OK &&
+           event.kind != MOE_EVENT_DONE)
+        CHECK(event.kind != MOE_EVENT_TEXT);
+    REQUIRE(moe_chat_message(chat, 1, &message) == MOE_OK);
+    CHECK(message.text_bytes == 0 && message.reasoning_bytes > 0);
+    moe_chat_destroy(chat);
 }
 
 static void a_file_without_a_template_says_so(void)
@@ -292,6 +347,10 @@ static const struct test tests[] = {
      forged_marks_are_counted_or_refused},
     {"mistakes_are_told_and_the_chat_stays_usable",
      mistakes_are_told_and_the_chat_stays_usable},
+    {"a_template_gives_the_ids_of_its_dialect",
+     a_template_gives_the_ids_of_its_dialect},
+    {"reasoning_that_the_template_opens_is_told_apart",
+     reasoning_that_the_template_opens_is_told_apart},
     {"a_file_without_a_template_says_so", a_file_without_a_template_says_so},
 };
 
