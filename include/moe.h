@@ -958,7 +958,8 @@ typedef struct moe_chat_params {
     const char *format;
     const char *chat_template; /* Jinja, in place of the file's; NULL: none */
     const char *date;          /* "2026-11-23" for templates that ask */
-    const char *const *stops; /* [n_stops] an answer ends before one of these */
+    const char *const
+        *stops; /* [n_stops] an answer ends before one of these; at most 1024 */
     size_t n_stops;
     int32_t max_tokens; /* of an answer; 0: no limit but the context */
     moe_overflow overflow;

@@ -11,6 +11,8 @@
 #include "chat/history.h"
 #include "chat/stream.h"
 
+#define CHAT_MAX_STOPS 1024 /* each is looked for at each byte */
+
 enum chat_state { CHAT_IDLE, CHAT_READING, CHAT_WRITING };
 
 struct moe_chat {
@@ -91,11 +93,11 @@ static moe_status chat_make_stream(moe_chat *chat, const moe_chat_params *p)
 {
     struct moe__slice *stops =
         moe__mem_calloc(&chat->mem, p->n_stops + 1, sizeof *stops);
-    if (stops == NULL || p->n_stops > INT32_MAX)
+    if (stops == NULL)
         return moe__fail(&chat->err, MOE_ERR_NO_MEMORY,
                          "no memory for %zu stop texts", p->n_stops);
     for (size_t i = 0; i < p->n_stops; i++)
-        stops[i] = text_or_none(p->stops == NULL ? NULL : p->stops[i]);
+        stops[i] = text_or_none(p->stops[i]);
     chat->think_begin = moe__slice_str("<think>"); /* of most templates */
     chat->think_end = moe__slice_str("</think>");
     if (chat->form.dialect != NULL) {
@@ -188,6 +190,11 @@ static moe_status check_chat_params(const moe_model *model,
     if (model->vocab == NULL)
         return moe__fail(err, MOE_ERR_UNSUPPORTED,
                          "the model has no usable vocabulary");
+    if (p->n_stops > CHAT_MAX_STOPS || (p->n_stops > 0 && p->stops == NULL))
+        return moe__fail(err, MOE_ERR_ARGUMENT,
+                         "n_stops: expected at most %d stop texts in stops, "
+                         "found %zu",
+                         CHAT_MAX_STOPS, p->n_stops);
     if (p->max_tokens < 0)
         return moe__fail(err, MOE_ERR_ARGUMENT,
                          "max_tokens: expected 0 or more, found %d",

@@ -245,6 +245,10 @@ static void mistakes_are_told_and_the_chat_stays_usable(void)
     moe_event event = {.struct_size = sizeof event};
     CHECK(open_chat(&params) == NULL && why.status == MOE_ERR_NOT_FOUND);
     CHECK(strstr(why.message, "chatml") != NULL, "%s", why.message);
+    params = (moe_chat_params){.struct_size = sizeof params, .n_stops = 1};
+    CHECK(open_chat(&params) == NULL && why.status == MOE_ERR_ARGUMENT);
+    CHECK(strstr(why.message, "n_stops: expected at most 1024") != NULL, "%s",
+          why.message);
     params = (moe_chat_params){.struct_size = sizeof params,
                                .chat_template = "{% for %}"};
     CHECK(open_chat(&params) == NULL && why.status == MOE_ERR_FORMAT, "%s",
