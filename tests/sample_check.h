@@ -1,30 +1,13 @@
-/* sample_check.h: what the tests of sampler stages share: chains, random logits
- * and softmax, written out plainly in double. */
+/* sample_check.h: what the tests of sampler stages share: random logits and
+ * softmax, written out plainly in double. */
 #ifndef MOE_SAMPLE_CHECK_H
 #define MOE_SAMPLE_CHECK_H
 
-#include "sample/sample.h"
-#include "test.h"
+#include "chain_check.h"
 
 #include <math.h>
 
 enum { n_wide = 700, most_left = 2048 };
-
-static struct moe__mem mem;
-
-static inline struct moe__chain *chain_of(int32_t n_vocab, uint64_t seed,
-                                          const moe_stage *stages, int n_stages)
-{
-    struct moe__chain *chain = NULL;
-    struct moe__err err = {0};
-    if (mem.hook.alloc == NULL)
-        moe__mem_init(&mem, NULL);
-    moe_status status = moe__chain_create(&mem, n_vocab, seed, &chain, &err);
-    for (int i = 0; status == MOE_OK && i < n_stages; i++)
-        status = moe__chain_add(chain, &stages[i], &err);
-    CHECK(status == MOE_OK, "%s", err.message);
-    return chain;
-}
 
 static uint32_t dice_state = 1;
 

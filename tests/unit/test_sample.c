@@ -1,26 +1,9 @@
 /* test_sample.c: sampler stages against llama.cpp's cases, and the promises of
  * a pick: pure, reproducible, never out of range, drawn from the right odds. */
-#include "sample/sample.h"
-#include "test.h"
+#include "chain_check.h"
 
 #include <float.h>
 #include <math.h>
-
-static struct moe__mem mem;
-
-static struct moe__chain *chain_of(int32_t n_vocab, uint64_t seed,
-                                   const moe_stage *stages, int n_stages)
-{
-    struct moe__chain *chain = NULL;
-    struct moe__err err = {0};
-    if (mem.hook.alloc == NULL)
-        moe__mem_init(&mem, NULL);
-    moe_status status = moe__chain_create(&mem, n_vocab, seed, &chain, &err);
-    for (int i = 0; status == MOE_OK && i < n_stages; i++)
-        status = moe__chain_add(chain, &stages[i], &err);
-    CHECK(status == MOE_OK, "%s", err.message);
-    return chain;
-}
 
 /* ------------------------------------------------------- llama.cpp's cases */
 
@@ -483,23 +466,6 @@ static void seventeenth_stage_is_refused(void)
         CHECK(moe__chain_add(chain, &stage, NULL) == MOE_OK, "stage %d", i);
     CHECK(moe__chain_add(chain, &stage, NULL) == MOE_ERR_STATE, "one more");
     moe__chain_destroy(chain);
-}
-
-/* A hook that gives out `allowance` allocations and then none. */
-static int allowance;
-
-static void *scarce_alloc(void *user, size_t bytes, size_t align)
-{
-    (void)user;
-    (void)align;
-    return allowance-- > 0 ? aligned_alloc(64, (bytes + 63) / 64 * 64) : NULL;
-}
-
-static void scarce_free(void *user, void *memory, size_t bytes)
-{
-    (void)user;
-    (void)bytes;
-    free(memory);
 }
 
 static void lack_of_memory_leaves_nothing_behind(void)

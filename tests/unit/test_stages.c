@@ -330,23 +330,6 @@ static void arrays_are_checked_by_name(void)
     CHECK(mem.live_bytes == 0, "leak");
 }
 
-/* A hook that gives out `allowance` allocations and then none. */
-static int allowance;
-
-static void *scarce_alloc(void *user, size_t bytes, size_t align)
-{
-    (void)user;
-    (void)align;
-    return allowance-- > 0 ? aligned_alloc(64, (bytes + 63) / 64 * 64) : NULL;
-}
-
-static void scarce_free(void *user, void *memory, size_t bytes)
-{
-    (void)user;
-    (void)bytes;
-    free(memory);
-}
-
 static void lack_of_memory_in_any_stage_leaves_nothing_behind(void)
 {
     const moe_allocator hook = {sizeof hook, NULL, scarce_alloc, scarce_free};

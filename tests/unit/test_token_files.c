@@ -58,28 +58,6 @@ static void expect(const void *bytes, size_t n, const char *what,
     file_free(&c);
 }
 
-static void check_ids(const struct file_case *c, const char *text,
-                      moe_text_flags flags, const moe_token *expected, size_t n)
-{
-    struct moe__ids ids;
-    struct moe__err err = {0};
-    struct moe__mem mem;
-    moe__mem_init(&mem, NULL);
-    moe__ids_init(&ids, &mem);
-    CHECK(moe__vocab_encode(c->vocab, moe__slice_str(text), flags, &ids,
-                            &err) == MOE_OK,
-          "%s", err.message);
-    CHECK(ids.n == n, "\"%s\": expected %zu ids, found %zu", text, n, ids.n);
-    for (size_t i = 0; i < n && i < ids.n; i++)
-        CHECK(ids.ids[i] == expected[i], "\"%s\" %zu: expected %d, found %d",
-              text, i, (int)expected[i], (int)ids.ids[i]);
-    moe__ids_free(&ids);
-}
-
-#define ENCODES(c, text, flags, ...)                            \
-    check_ids(c, text, flags, (const moe_token[]){__VA_ARGS__}, \
-              sizeof((const moe_token[]){__VA_ARGS__}) / sizeof(moe_token))
-
 /* Every shorter file is refused with a sentence. */
 static void expect_no_part_to_do(const void *bytes, size_t n)
 {
