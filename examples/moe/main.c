@@ -34,7 +34,8 @@ const struct command commands[] = {
      "printf 'Once upon a time' | moe tokenize tiny --pieces\n"
      "echo '[1, 403, 407]' | moe tokenize tiny --decode\n",
      "Reads stdin and prints the ids as a JSON array. Every byte counts, a\n"
-     "newline at the end too. --decode takes a JSON array and prints bytes.\n",
+     "newline at the end too. --decode takes a JSON array and prints bytes.\n"
+     "MODEL may also be a tokenizer.model, tokenizer.json or tekken.json.\n",
      1, 1, tokenize_run},
     {"logits", "MODEL", "write the logits of given ids",
      "moe logits tiny --ids 1,403,407 -o out.f32\n"
