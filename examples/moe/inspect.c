@@ -228,6 +228,12 @@ static void inspect_facts(const struct session *session, const char *refusal)
 static void inspect_text(const struct session *session, const char *refusal)
 {
     const struct options *options = session->options;
+    if (*session->info.family == 0) { /* a tokenizer's own file */
+        printf("%s\n  a tokenizer of %d tokens\n\nControl tokens\n",
+               model_path(options), session->info.n_vocab);
+        inspect_controls(session, false);
+        return;
+    }
     inspect_facts(session, refusal);
     puts("\nMetadata");
     inspect_metadata(session->model, false);

@@ -46,7 +46,7 @@ struct moe__json_style {
     int32_t indent;       /* spaces for each level; -1: on one line */
     const char *comma;    /* ", " or "," (on one line) */
     const char *colon;    /* ": " or ":" */
-    bool is_ascii;        /* \uXXXX for all that is not ASCII */
+    bool is_ascii;        /* \u00e9 for all that is not ASCII */
     bool has_sorted_keys; /* by code point */
 };
 extern const struct moe__json_style moe__json_compact; /* {"a":1} */

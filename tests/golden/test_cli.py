@@ -664,6 +664,18 @@ def inspect_shows_the_file():
     assert changed.startswith('New name\n'), changed
 
 
+def tokenizer_files_stand_in_for_models():
+    path = (SHARED / 'vectors' / 'mistral' / 'src' / 'mistral_common' /
+            'data' / 'tokenizer.model.v1')
+    if not path.exists():
+        raise tap.Skip(f'{path.name} is not here')
+    ids = moe('tokenize', path, '--pieces', stdin=b'Hello world').json()
+    assert ids == ['<s>', ' Hello', ' world'], ids
+    text = moe('inspect', path).out
+    assert 'a tokenizer of 32000 tokens' in text and '</s>' in text, text
+    assert 'vocabulary only' in moe('run', path, 'x', code=1).err
+
+
 def estimate_adds_up():
     plan = moe('estimate', 'tiny', '-c', 512, '--json').json()
     assert plan['n_ctx'] == 512 and plan['fits']
@@ -789,6 +801,7 @@ if __name__ == '__main__':
         scores_are_those_of_the_logits,
         vectors_have_length_one_and_mean_something,
         inspect_shows_the_file,
+        tokenizer_files_stand_in_for_models,
         estimate_adds_up,
         bench_prints_its_table_in_three_forms,
         bench_knows_the_limits_of_the_machine,
