@@ -3,7 +3,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "test.h"
 
-#include "token_check.h"
+#include "encodes.h"
 
 #define SPACE "\xe2\x96\x81" /* U+2581 */
 

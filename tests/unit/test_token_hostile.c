@@ -3,10 +3,9 @@
  * Each is refused with a sentence that names the key, or works in the way that
  * the test says. */
 #define _POSIX_C_SOURCE 200809L
-#include "test.h"
+#include "encodes.h"
 
 #include "token/index.h"
-#include "token_check.h"
 
 #include <math.h>
 
