@@ -539,6 +539,16 @@ MOE_API moe_status moe_context_create(moe_model *model,
                                       const moe_context_params *params,
                                       moe_context **out, moe_error *err);
 
+/* Copies a context with all that it has read: both go on from here, each its
+ * own way.  Nothing is evaluated again.
+ * ctx      what its params pointed to (threads, log) must still be there.
+ * Returns  MOE_OK; as moe_context_create; MOE_ERR_BUSY.
+ * Owns     the caller owns *out: moe_context_destroy.
+ * Threads  one caller at a time per context.
+ * Since    0.1 */
+MOE_API moe_status moe_context_fork(moe_context *ctx, moe_context **out,
+                                    moe_error *err);
+
 /* Ends the context and its threads; not while another thread is inside it.
  * Owns     takes the handle, which may be NULL; what it lent is gone.
  * Threads  one.

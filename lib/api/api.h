@@ -26,6 +26,8 @@ struct moe_model {
 struct moe_context {
     struct moe__mem mem;
     moe_model *model; /* held */
+    moe_context_params params; /* for forks; its pointers lead into this */
+    moe_thread_hooks hooks;
     struct moe__engine engine;
     struct moe__err err; /* of the last call that failed */
     struct moe__ids ids; /* scratch of moe_context_prompt */

@@ -69,6 +69,16 @@ static void log_context(const moe_context *ctx, const moe_context_params *p)
     moe__host_log(p->log, p->log_user, MOE_LOG_INFO, line);
 }
 
+static void context_keep_params(moe_context *ctx, const moe_context_params *p)
+{
+    ctx->params = *p;
+    ctx->params.allocator = &ctx->mem.hook;
+    if (p->threads == NULL)
+        return;
+    ctx->hooks = *p->threads;
+    ctx->params.threads = &ctx->hooks;
+}
+
 static moe_status context_create(moe_model *model,
                                  const moe_context_params *params,
                                  moe_context **out, struct moe__err *err)
@@ -93,6 +103,7 @@ static moe_status context_create(moe_model *model,
     }
     ctx->model = model;
     moe__model_hold(model);
+    context_keep_params(ctx, &p);
     log_context(ctx, &p);
     *out = ctx;
     return MOE_OK;

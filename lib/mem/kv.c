@@ -92,6 +92,20 @@ void moe__kv_free(struct moe__kv_store *kv)
     memset(kv, 0, sizeof *kv);
 }
 
+void moe__kv_copy(struct moe__kv_store *to, const struct moe__kv_store *from,
+                  int32_t n)
+{
+    const size_t n_tables = from->tiles_bytes / sizeof *from->tiles /
+                            (size_t)moe__max_i32(from->n_tiles, 1);
+    for (size_t i = 0; i < n_tables; i++) {
+        const void *const *read = from->tiles + i * (size_t)from->n_tiles;
+        const void *const *write = to->tiles + i * (size_t)to->n_tiles;
+        for (int32_t pos = 0; pos < n; pos += MOE__TILE)
+            memcpy(moe__kv_row(to, write, pos), read[pos / MOE__TILE],
+                   (size_t)moe__min_i32(MOE__TILE, n - pos) * from->row_bytes);
+    }
+}
+
 const void *const *moe__kv_keys(const struct moe__kv_store *kv, int32_t layer,
                                 int32_t head)
 {

@@ -41,6 +41,9 @@ moe_status moe__kv_create(struct moe__kv_store *kv, struct moe__mem *mem,
                           const struct moe__kv_shape *shape,
                           struct moe__err *err);
 void moe__kv_free(struct moe__kv_store *kv);
+/* Copies positions [0, n) of a store of the same shape. */
+void moe__kv_copy(struct moe__kv_store *to, const struct moe__kv_store *from,
+                  int32_t n);
 
 /* Tables of the tiles of one head: keys [n_tiles], values [n_tiles]. */
 const void *const *moe__kv_keys(const struct moe__kv_store *kv, int32_t layer,

@@ -159,6 +159,56 @@ static void rewind_forgets(void)
     moe_model_close(model);
 }
 
+static void check_logits(const moe_context *a, const moe_context *b,
+                         int n_vocab, const char *where)
+{
+    const float *x = moe_context_logits(a, -1), *y = moe_context_logits(b, -1);
+    CHECK(x && y && memcmp(x, y, (size_t)n_vocab * sizeof *x) == 0, "%s",
+          where);
+}
+
+/* A copy goes on like the original, and neither feels the other. */
+static void check_fork(moe_model *model, moe_kv_type kv, int n_before)
+{
+    moe_context *a = NULL, *b = NULL, *one = NULL;
+    moe_token ids[150];
+    const int n_vocab = prop_n_vocab(model);
+    const moe_context_params params = {
+        .struct_size = sizeof params, .n_ctx = 200, .n_threads = 2, .kv = kv};
+    prop_ids(ids, 150, n_vocab, 17);
+    REQUIRE(moe_context_create(model, &params, &a, NULL) == MOE_OK);
+    if (n_before > 0)
+        CHECK(moe_context_eval(a, ids, n_before, NULL) == MOE_OK);
+    REQUIRE(moe_context_fork(a, &b, NULL) == MOE_OK);
+    CHECK(moe_context_position(b) == n_before);
+    if (n_before > 0)
+        check_logits(a, b, n_vocab, "as they were");
+    CHECK(moe_context_eval(a, ids + 100, 9, NULL) == MOE_OK);
+    CHECK(moe_context_eval(b, ids + 120, 20, NULL) == MOE_OK);
+    CHECK(moe_context_rewind(a, n_before) == MOE_OK);
+    CHECK(moe_context_eval(a, ids + 120, 20, NULL) == MOE_OK);
+    check_logits(a, b, n_vocab, "the same way");
+    moe_context_destroy(a);
+    CHECK(moe_context_fork(b, &one, NULL) == MOE_OK);
+    CHECK(moe_context_eval(b, ids, 1, NULL) == MOE_OK);
+    CHECK(moe_context_eval(one, ids, 1, NULL) == MOE_OK);
+    check_logits(b, one, n_vocab, "a copy of a copy");
+    moe_context_destroy(b);
+    moe_context_destroy(one);
+}
+
+static void a_fork_goes_its_own_way(void)
+{
+    static const int n_before[] = {0, 1, 63, 64, 65, 100};
+    moe_model *model = prop_open(TINY_Q8);
+    REQUIRE(model != NULL);
+    for (size_t i = 0; i < sizeof n_before / sizeof *n_before; i++)
+        for (moe_kv_type kv = MOE_KV_F32; kv <= MOE_KV_Q8_0; kv++)
+            check_fork(model, kv, n_before[i]);
+    CHECK(moe_context_fork(NULL, NULL, NULL) == MOE_ERR_ARGUMENT);
+    moe_model_close(model);
+}
+
 /* The number of threads may change between calls. */
 static void threads_change_while_running(void)
 {
@@ -192,6 +242,7 @@ static const struct test tests[] = {
     {"same_bits_with_q8_0_kv", same_bits_with_q8_0_kv},
     {"same_bits_beyond_a_span", same_bits_beyond_a_span},
     {"rewind_forgets", rewind_forgets},
+    {"a_fork_goes_its_own_way", a_fork_goes_its_own_way},
     {"threads_change_while_running", threads_change_while_running},
 };
 
