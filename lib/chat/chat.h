@@ -138,11 +138,19 @@ moe_status moe__message_flag(const struct moe__dialect *dialect,
 /* ----------------------------------------------------------------- schema */
 
 struct moe__grammar;
+struct moe__grammar_builder;
 
 /* A grammar of exactly the JSON texts (without needless white space, members in
  * the order of the schema) that a schema allows.  What cannot be enforced is
  * refused: the message has the JSON pointer and the keyword. */
 moe_status moe__schema_compile(struct moe__mem *mem, struct moe__slice schema,
                                struct moe__grammar **out, struct moe__err *err);
+
+/* The same for a schema that was read, as an expression of a builder; of its
+ * values only objects.  The schema must live until the builder ends. */
+moe_status moe__schema_into(struct moe__mem *mem,
+                            struct moe__grammar_builder *builder,
+                            const struct moe__json *schema, int32_t *out,
+                            struct moe__err *err);
 
 #endif
