@@ -878,7 +878,8 @@ MOE_API moe_status moe_sampler_add(moe_sampler *sampler, const moe_stage *stage,
  *
  * logits   float [n_vocab], read only.    token  receives the id.
  * Shapes   logits float [n_vocab].
- * Returns  MOE_OK; MOE_ERR_ARGUMENT.
+ * Returns  MOE_OK; MOE_ERR_ARGUMENT; with a grammar also MOE_ERR_STATE (no
+ *          token can follow) and MOE_ERR_NO_MEMORY.
  * Threads  one caller at a time per sampler.
  * Since    0.1 */
 MOE_API moe_status moe_sampler_pick(moe_sampler *sampler, const float *logits,
@@ -886,7 +887,8 @@ MOE_API moe_status moe_sampler_pick(moe_sampler *sampler, const float *logits,
 
 /* Tells the sampler that a token is now part of the text.
  * token    in [0, n_vocab).
- * Returns  MOE_OK; MOE_ERR_ARGUMENT.
+ * Returns  MOE_OK; MOE_ERR_ARGUMENT, also for one that the grammar forbids:
+ *          then nothing has changed.
  * Threads  one caller at a time per sampler.
  * Since    0.1 */
 MOE_API moe_status moe_sampler_accept(moe_sampler *sampler, moe_token token);
@@ -916,6 +918,113 @@ MOE_API moe_status moe_sampler_candidates(moe_sampler *sampler,
                                           const float *logits, int32_t n_vocab,
                                           moe_token *tokens, float *probs,
                                           size_t cap, size_t *n);
+
+/* -------------------------------------------------------------- grammars */
+
+/* What a text must be.  A sampler that is bound to a grammar chooses only
+ * tokens after which the text can still become one of the grammar's.
+ * Immutable: any number of samplers, on any thread, may use one. */
+typedef struct moe_grammar moe_grammar;
+
+typedef int32_t moe_grammar_kind;
+enum {
+    MOE_GRAMMAR_SCHEMA = 1, /* a JSON schema: texts are the JSON values that it
+                               allows (docs/structured-output.md) */
+    MOE_GRAMMAR_REGEX = 2,  /* a regular expression that the whole text meets */
+    MOE_GRAMMAR_GBNF = 3,   /* rules as llama.cpp's GBNF, from `root` */
+    MOE_GRAMMAR_CHOICES = 4 /* a JSON array of strings: one of them */
+};
+
+/* Compiles a grammar for the vocabulary of a model.
+ * model    held until the grammar ends.
+ * text     [text_bytes] or NUL-terminated with -1; not kept.
+ * Returns  MOE_OK; MOE_ERR_ARGUMENT (a mistake in the text, or what cannot be
+ *          enforced, for nothing is ever ignored: line and column, or the JSON
+ *          pointer and the keyword; no text matches); MOE_ERR_FORMAT (the text
+ *          is no JSON); MOE_ERR_UNSUPPORTED (the model has no vocabulary);
+ *          MOE_ERR_NO_MEMORY.
+ * Owns     the caller owns *out: moe_grammar_destroy.
+ * Threads  any.
+ * Since    0.1 */
+MOE_API moe_status moe_grammar_create(moe_model *model, moe_grammar_kind kind,
+                                      const char *text, int64_t text_bytes,
+                                      moe_grammar **out, moe_error *err);
+
+/* Ends a grammar; samplers that are bound to it keep what they need.
+ * grammar  may be NULL.
+ * Owns     takes the handle.
+ * Threads  any.
+ * Since    0.1 */
+MOE_API void moe_grammar_destroy(moe_grammar *grammar);
+
+/* Binds a sampler to a grammar: the text begins with the next token that is
+ * accepted, and again after moe_sampler_reset.  A token that ends generation
+ * is allowed where the text may end.
+ * grammar  NULL: to none.
+ * Returns  MOE_OK; MOE_ERR_ARGUMENT (made for another vocabulary);
+ *          MOE_ERR_NO_MEMORY.  On failure the sampler is as before.
+ * Threads  one caller at a time per sampler.
+ * Since    0.1 */
+MOE_API moe_status moe_sampler_constrain(moe_sampler *sampler,
+                                         moe_grammar *grammar, moe_error *err);
+
+typedef int32_t moe_text_end;
+enum {
+    MOE_TEXT_OPEN = 0,    /* the text is not one of the grammar's yet */
+    MOE_TEXT_MAY_END = 1, /* it is; it may go on.  Also without a grammar */
+    MOE_TEXT_MUST_END = 2 /* it is, and nothing may follow */
+};
+
+/* Whether the text that a sampler has accepted may end.
+ * Returns  MOE_TEXT_MAY_END also if sampler is NULL.
+ * Threads  one caller at a time per sampler.
+ * Since    0.1 */
+MOE_API moe_text_end moe_sampler_text_end(const moe_sampler *sampler);
+
+/* The tokens that must come next, as the tokenizer would write them: evaluate
+ * them in one go, accept each, and sample from there.
+ * tokens   [cap].    n  receives how many there are, often 0, at most cap.
+ * Shapes   tokens int32 [n].
+ * Returns  MOE_OK; MOE_ERR_ARGUMENT; MOE_ERR_NO_MEMORY.
+ * Threads  one caller at a time per sampler.
+ * Since    0.1 */
+MOE_API moe_status moe_sampler_forced(moe_sampler *sampler, moe_token *tokens,
+                                      size_t cap, size_t *n);
+
+/* -------------------------------------------------------------- complete */
+
+typedef struct moe_complete_params {
+    size_t struct_size;
+    const moe_allocator *allocator;
+    const moe_context_params *context; /* NULL = defaults */
+    const moe_sampler_params *sampler; /* NULL = greedy */
+    moe_grammar *grammar;              /* what the text must be; NULL: any */
+    const char *const *stops; /* [n_stops] the text ends before one of these; at
+                                 most 1024 */
+    size_t n_stops;
+    int32_t max_tokens; /* 0: as many as the context holds */
+    int32_t padding;
+    /* Sees the text while it is written, whole characters [bytes]; other than 0
+     * ends it.  NULL: none. */
+    int32_t (*show)(void *user, const char *text, size_t bytes);
+    void *user;
+} moe_complete_params;
+
+/* How a text goes on, in one call: a context and a sampler are made, used and
+ * ended.  Keep a context of your own to go on from there, a chat to talk.
+ * prompt   NUL-terminated.    params  NULL = defaults.
+ * text     [cap] receives what follows, whole characters and a NUL; or NULL
+ *          with cap 0.
+ * Returns  MOE_OK: the model ended the text, a stop text was met, the grammar
+ *          allows no more, or max_tokens were written; MOE_ERR_BUFFER: what
+ *          fits is there (or, with a grammar, max_tokens did not complete it);
+ *          MOE_ERR_CONTEXT_FULL: what fits into the context is there;
+ *          MOE_ERR_CANCELLED by show; as moe_context_create.
+ * Threads  any.
+ * Since    0.1 */
+MOE_API moe_status moe_complete(moe_model *model, const char *prompt,
+                                const moe_complete_params *params, char *text,
+                                size_t cap, moe_error *err);
 
 /* ------------------------------------------------------------------ chat */
 

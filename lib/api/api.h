@@ -5,8 +5,10 @@
 
 #include "arch/arch.h"
 #include "base/alloc.h"
+#include "chat/stream.h"
 #include "format/gguf.h"
 #include "run/run.h"
+#include "sample/grammar.h"
 #include "sample/sample.h"
 #include "token/token.h"
 
@@ -21,11 +23,30 @@ struct moe_model {
     const char *family;       /* general.architecture, or "" */
     const char *name;         /* general.name, or "" */
     moe_load load;
+    _Atomic(struct moe__lexicon *) lexicon; /* NULL before the first grammar */
+};
+
+/* A model's tokens as bytes, for grammars. */
+struct moe__lexicon {
+    struct moe__mem mem;
+    struct moe__arena arena;
+    const struct moe__slice *pieces; /* [n_vocab] empty: no text */
+    uint64_t *ends; /* [(n_vocab + 63) / 64] bits of tokens that end a text */
+    struct moe__trie *trie;
+    int32_t n_vocab;
+};
+
+struct moe_grammar {
+    _Atomic int32_t n_holders; /* the caller and every bound sampler */
+    struct moe__mem mem;
+    moe_model *model; /* held */
+    const struct moe__lexicon *lexicon;
+    struct moe__grammar *rules;
 };
 
 struct moe_context {
     struct moe__mem mem;
-    moe_model *model; /* held */
+    moe_model *model;          /* held */
     moe_context_params params; /* for forks; its pointers lead into this */
     moe_thread_hooks hooks;
     struct moe__engine engine;
@@ -43,6 +64,7 @@ struct moe_context {
 struct moe_sampler {
     struct moe__mem mem;
     struct moe__chain *chain;
+    struct moe__binding *binding; /* to a grammar, or NULL */
 };
 
 /* Copies a params structure of the caller, of any version, over defaults of
@@ -71,6 +93,7 @@ moe_status moe__text_encode(const moe_model *model, const char *text,
                             struct moe__ids *ids, struct moe__err *err);
 
 void moe__model_hold(moe_model *model);
+void moe__lexicon_destroy(struct moe__lexicon *lexicon); /* may be NULL */
 /* Fills model->vocab if the source is a tokenizer's own file, and leaves it
  * NULL if it is anything else.  Does not close the source. */
 moe_status moe__model_read_vocab(moe_model *model, const moe_source *source,
@@ -101,5 +124,65 @@ moe_status moe__context_check(moe_context *ctx, const moe_token *tokens,
 /* One step of at most n_batch tokens. */
 moe_status moe__context_step(moe_context *ctx, const moe_token *tokens,
                              int32_t n);
+
+/* A grammar whose rules are yet to be compiled, with its `mem`. */
+moe_status moe__grammar_open(moe_model *model, moe_grammar **out,
+                             struct moe__err *err);
+
+/* A sampler's place in the text of a grammar. */
+struct moe__binding;
+
+moe_status moe__binding_create(struct moe__mem *mem, moe_grammar *grammar,
+                               struct moe__binding **out, struct moe__err *err);
+moe_status moe__binding_clone(struct moe__mem *mem,
+                              const struct moe__binding *binding,
+                              struct moe__binding **out, struct moe__err *err);
+void moe__binding_destroy(struct moe__binding *binding); /* may be NULL */
+/* Back to the start of the text. */
+void moe__binding_reset(struct moe__binding *binding);
+/* As reset; what is accepted while it is paused is no part of the text. */
+void moe__binding_pause(struct moe__binding *binding, bool is_paused);
+/* The text begins with these bytes, which no token of its own has. */
+moe_status moe__binding_begin(struct moe__binding *binding,
+                              struct moe__slice bytes);
+/* mask [(n_vocab + 63) / 64] of the tokens that may follow, lent until the next
+ * call; NULL: all.  Failures as moe_sampler_pick. */
+moe_status moe__binding_mask(struct moe__binding *binding,
+                             const uint64_t **mask);
+moe_status moe__binding_accept(struct moe__binding *binding, moe_token token);
+moe_text_end moe__binding_end(const struct moe__binding *binding);
+/* Appends the tokens that must come next. */
+moe_status moe__binding_forced(struct moe__binding *binding,
+                               struct moe__ids *ids);
+
+/* Pauses or goes on with the grammar's text, from its start. */
+void moe__sampler_pause(moe_sampler *sampler, bool is_paused);
+
+/* A context and a sampler that write a text together. */
+struct moe__writer {
+    moe_context *ctx;
+    moe_sampler *sampler;
+    struct moe__ids ids; /* what the last step wrote */
+    bool is_end; /* the sampler picked a token that ends: it is not in ids */
+};
+
+/* `w` is empty but for ids, and to be closed also after a failure.  The
+ * allocator is for params without one. */
+moe_status moe__writer_open(moe_model *model, const moe_allocator *allocator,
+                            const moe_context_params *context_params,
+                            const moe_sampler_params *sampler_params,
+                            struct moe__writer *w, struct moe__err *err);
+void moe__writer_close(struct moe__writer *w);
+/* Writes what must come next, or else one token that the sampler picks: at most
+ * `most` >= 1 tokens, evaluated and accepted.  Failures as
+ * moe_context_generate, told by moe_context_error. */
+moe_status moe__writer_next(struct moe__writer *w, int32_t most);
+
+/* A stream that ends before one of the stop texts [n_stops] of a host; other
+ * fields of `params` are taken as they are. */
+moe_status moe__stream_open(struct moe__mem *mem, const char *const *stops,
+                            size_t n_stops,
+                            const struct moe__stream_params *params,
+                            struct moe__stream **out, struct moe__err *err);
 
 #endif

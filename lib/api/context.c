@@ -246,6 +246,21 @@ moe_status moe_context_prompt(moe_context *ctx, const char *text,
                               context_prompt(ctx, text, text_bytes, flags));
 }
 
+/* Why the sampler has no token. */
+static moe_status pick_fail(moe_context *ctx, moe_status status)
+{
+    if (status == MOE_ERR_ARGUMENT)
+        return moe__fail(&ctx->err, status,
+                         "the sampler was made for another vocabulary than "
+                         "%d",
+                         ctx->model->net.n_vocab);
+    return moe__fail(&ctx->err, status,
+                     status == MOE_ERR_STATE
+                         ? "no token may follow: the grammar's text is "
+                           "complete, or the vocabulary cannot write it"
+                         : "no memory for the grammar's places");
+}
+
 static moe_status context_generate(moe_context *ctx, moe_sampler *sampler,
                                    moe_token *token, moe_token_info *info)
 {
@@ -253,16 +268,16 @@ static moe_status context_generate(moe_context *ctx, moe_sampler *sampler,
     int32_t n_vocab = ctx->model->net.n_vocab;
     const float *logits = moe_context_logits(ctx, -1);
     moe_token picked;
+    moe_status status = MOE_OK;
     if (logits == NULL)
         return moe__fail(&ctx->err, MOE_ERR_STATE,
                          "there are no logits: evaluate a prompt first");
     if (sampler == NULL)
         moe__top_k(&picked, 1, logits, n_vocab);
-    else if (moe_sampler_pick(sampler, logits, n_vocab, &picked) != MOE_OK)
-        return moe__fail(&ctx->err, MOE_ERR_ARGUMENT,
-                         "the sampler was made for another vocabulary than "
-                         "%d",
-                         n_vocab);
+    else
+        status = moe_sampler_pick(sampler, logits, n_vocab, &picked);
+    if (status != MOE_OK)
+        return pick_fail(ctx, status);
     if (info != NULL && moe_token_describe(ctx->model, picked, info) != MOE_OK)
         return moe__fail(&ctx->err, MOE_ERR_ARGUMENT,
                          "token %d has no description: the vocabulary has %d "

@@ -21,6 +21,7 @@ static void model_free(moe_model *model)
 {
     struct moe__mem mem;
     moe__mem_init(&mem, &model->mem.hook);
+    moe__lexicon_destroy(atomic_load(&model->lexicon));
     moe__gguf_close(&model->gguf);
     moe__arena_free(&model->arena);
     moe__mem_free(&mem, model, sizeof *model);

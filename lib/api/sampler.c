@@ -110,6 +110,7 @@ void moe_sampler_destroy(moe_sampler *sampler)
         return;
     moe__mem_init(&mem, &sampler->mem.hook);
     moe__chain_destroy(sampler->chain);
+    moe__binding_destroy(sampler->binding);
     moe__mem_free(&mem, sampler, sizeof *sampler);
 }
 
@@ -148,28 +149,34 @@ moe_status moe_sampler_create(int32_t n_vocab, const moe_sampler_params *params,
                           sampler_create(n_vocab, params, out, &why));
 }
 
+static moe_status sampler_clone(const moe_sampler *sampler, moe_sampler **out,
+                                struct moe__err *err)
+{
+    moe_sampler *copy = sampler_alloc(&sampler->mem.hook);
+    if (copy == NULL)
+        return moe__fail(err, MOE_ERR_NO_MEMORY, "no memory for a sampler");
+    moe_status status =
+        moe__chain_clone(&copy->mem, sampler->chain, &copy->chain, err);
+    if (status == MOE_OK && sampler->binding != NULL)
+        status = moe__binding_clone(&copy->mem, sampler->binding,
+                                    &copy->binding, err);
+    if (status == MOE_OK)
+        *out = copy;
+    else
+        moe_sampler_destroy(copy);
+    return status;
+}
+
 moe_status moe_sampler_clone(const moe_sampler *sampler, moe_sampler **out,
                              moe_error *err)
 {
     struct moe__err why = {0};
-    moe_status status;
     if (out == NULL)
         return MOE_ERR_ARGUMENT;
     *out = NULL;
     if (sampler == NULL)
         return MOE_ERR_ARGUMENT;
-    moe_sampler *copy = sampler_alloc(&sampler->mem.hook);
-    if (copy == NULL) {
-        status = moe__fail(&why, MOE_ERR_NO_MEMORY, "no memory for a sampler");
-    } else {
-        status =
-            moe__chain_clone(&copy->mem, sampler->chain, &copy->chain, &why);
-        if (status == MOE_OK)
-            *out = copy;
-        else
-            moe_sampler_destroy(copy);
-    }
-    return moe__error_out(err, &why, status);
+    return moe__error_out(err, &why, sampler_clone(sampler, out, &why));
 }
 
 moe_status moe_sampler_add(moe_sampler *sampler, const moe_stage *stage,
@@ -187,12 +194,23 @@ moe_status moe_sampler_add(moe_sampler *sampler, const moe_stage *stage,
     return moe__error_out(err, &why, status);
 }
 
+/* Only tokens that the grammar allows are candidates of the chain. */
+static moe_status sampler_mask(moe_sampler *sampler)
+{
+    const uint64_t *mask = NULL;
+    if (sampler->binding != NULL)
+        MOE__TRY(moe__binding_mask(sampler->binding, &mask));
+    moe__chain_set_mask(sampler->chain, mask);
+    return MOE_OK;
+}
+
 moe_status moe_sampler_pick(moe_sampler *sampler, const float *logits,
                             int32_t n_vocab, moe_token *token)
 {
     if (sampler == NULL || logits == NULL || token == NULL ||
         n_vocab != moe__chain_vocab(sampler->chain))
         return MOE_ERR_ARGUMENT;
+    MOE__TRY(sampler_mask(sampler));
     *token = moe__chain_pick(sampler->chain, logits);
     return MOE_OK;
 }
@@ -202,14 +220,74 @@ moe_status moe_sampler_accept(moe_sampler *sampler, moe_token token)
     if (sampler == NULL || token < 0 ||
         token >= moe__chain_vocab(sampler->chain))
         return MOE_ERR_ARGUMENT;
+    if (sampler->binding != NULL)
+        MOE__TRY(moe__binding_accept(sampler->binding, token));
     moe__chain_accept(sampler->chain, token);
     return MOE_OK;
 }
 
 void moe_sampler_reset(moe_sampler *sampler)
 {
-    if (sampler != NULL)
-        moe__chain_reset(sampler->chain);
+    if (sampler == NULL)
+        return;
+    moe__chain_reset(sampler->chain);
+    if (sampler->binding != NULL)
+        moe__binding_reset(sampler->binding);
+}
+
+moe_status moe_sampler_constrain(moe_sampler *sampler, moe_grammar *grammar,
+                                 moe_error *err)
+{
+    struct moe__err why = {0};
+    struct moe__binding *binding = NULL;
+    moe_status status = MOE_OK;
+    if (sampler == NULL)
+        return MOE_ERR_ARGUMENT;
+    const int32_t n_vocab = moe__chain_vocab(sampler->chain);
+    if (grammar != NULL && grammar->lexicon->n_vocab != n_vocab)
+        status = moe__fail(&why, MOE_ERR_ARGUMENT,
+                           "the grammar is for %d tokens, the sampler for %d",
+                           grammar->lexicon->n_vocab, n_vocab);
+    else if (grammar != NULL)
+        status = moe__binding_create(&sampler->mem, grammar, &binding, &why);
+    if (status == MOE_OK) {
+        moe__chain_set_mask(sampler->chain, NULL);
+        moe__binding_destroy(sampler->binding);
+        sampler->binding = binding;
+    }
+    return moe__error_out(err, &why, status);
+}
+
+void moe__sampler_pause(moe_sampler *sampler, bool is_paused)
+{
+    if (sampler->binding != NULL)
+        moe__binding_pause(sampler->binding, is_paused);
+}
+
+moe_text_end moe_sampler_text_end(const moe_sampler *sampler)
+{
+    return sampler == NULL || sampler->binding == NULL
+               ? MOE_TEXT_MAY_END
+               : moe__binding_end(sampler->binding);
+}
+
+moe_status moe_sampler_forced(moe_sampler *sampler, moe_token *tokens,
+                              size_t cap, size_t *n)
+{
+    struct moe__ids ids;
+    if (sampler == NULL || n == NULL || (tokens == NULL && cap > 0))
+        return MOE_ERR_ARGUMENT;
+    *n = 0;
+    if (sampler->binding == NULL)
+        return MOE_OK;
+    moe__ids_init(&ids, &sampler->mem);
+    const moe_status status = moe__binding_forced(sampler->binding, &ids);
+    if (status == MOE_OK && ids.n > 0) {
+        *n = ids.n < cap ? ids.n : cap;
+        memcpy(tokens, ids.ids, *n * sizeof *tokens);
+    }
+    moe__ids_free(&ids);
+    return status;
 }
 
 moe_status moe_sampler_candidates(moe_sampler *sampler, const float *logits,
@@ -221,6 +299,7 @@ moe_status moe_sampler_candidates(moe_sampler *sampler, const float *logits,
     if (sampler == NULL || logits == NULL || n == NULL ||
         n_vocab != moe__chain_vocab(sampler->chain))
         return MOE_ERR_ARGUMENT;
+    MOE__TRY(sampler_mask(sampler));
     moe__chain_apply(sampler->chain, logits, &found, &n_found);
     *n = (size_t)n_found;
     for (size_t i = 0; i < *n && i < cap; i++) {

@@ -44,6 +44,19 @@ struct moe__call_state {
     struct moe__call_edge edges[MOE__CALL_EDGES]; /* mark NULL: no more */
 };
 
+/* How calls are to be written: trigger begin CALL (between CALL)* end, and the
+ * same after `again`, where a CALL is open NAME middle ARGUMENTS close. */
+struct moe__call_shape {
+    const char *trigger; /* "": an answer begins with `open` */
+    const char *begin;
+    const char *open;
+    const char *middle;
+    const char *close;
+    const char *between; /* NULL: one call */
+    const char *end;
+    const char *again; /* NULL: never */
+};
+
 struct moe__call_format {
     const char *name;
     const char *dialects[4]; /* that write calls so; NULL: no more */
@@ -51,6 +64,7 @@ struct moe__call_format {
     int32_t start;
     const struct moe__call_state *states; /* [n_states] */
     int32_t n_states;
+    struct moe__call_shape shape;
 };
 
 /* dialect_calls.c: [moe__n_call_formats] */

@@ -137,32 +137,52 @@ static const struct moe__call_state emulated_states[] = {
     [4] = {MOE__CALL_IS_OBJECTS, TEXT, {{NULL, 0}}},
 };
 
+/* The JSON of a call. */
+#define OPEN "{\"name\": \""
+#define MIDDLE "\", \"arguments\": "
+
 #define STATES(table) .states = table, .n_states = (int32_t)MOE__COUNT(table)
 
 const struct moe__call_format moe__call_formats[] = {
     {.name = "mistral-list",
      .dialects = {"mistral-v2", "mistral-v3", "mistral-v7"},
-     STATES(mistral_list_states)},
+     STATES(mistral_list_states),
+     .shape = {"[TOOL_CALLS]", "[", OPEN, MIDDLE, "}", ", ", "]", NULL}},
     {.name = "mistral-parts",
      .dialects = {"mistral-v11", "mistral-v13"},
-     STATES(mistral_parts_states)},
+     STATES(mistral_parts_states),
+     .shape = {"[TOOL_CALLS]", "", "", "[ARGS]", "", NULL, "", ""}},
     {.name = "hermes",
      .dialects = {"chatml", "qwen2.5", "qwen3"},
-     STATES(hermes_states)},
+     STATES(hermes_states),
+     .shape = {"<tool_call>", "\n", OPEN, MIDDLE, "}", NULL, "\n</tool_call>",
+               "\n"}},
     {.name = "llama",
      .dialects = {"llama-3.1"},
      .start = 3,
-     STATES(llama_states)},
-    {.name = "deepseek", .dialects = {"deepseek-v3"}, STATES(deepseek_states)},
+     STATES(llama_states),
+     .shape = {"", "", OPEN, "\", \"parameters\": ", "}", "; ", "", NULL}},
+    {.name = "deepseek",
+     .dialects = {"deepseek-v3"},
+     STATES(deepseek_states),
+     .shape = {DEEPSEEK_CALLS_BEGIN, "",
+               DEEPSEEK_CALL_BEGIN "function" DEEPSEEK_SEP, "\n```json\n",
+               "\n```" DEEPSEEK_CALL_END, "\n", DEEPSEEK_CALLS_END, NULL}},
     {.name = "harmony",
      .dialects = {"gpt-oss"},
      .start = 3,
-     STATES(harmony_states)},
-    {.name = "granite", .dialects = {"granite-3"}, STATES(granite_states)},
+     STATES(harmony_states),
+     .shape = {"<|channel|>commentary to=functions.", "", "",
+               " <|constrain|>json<|message|>", "", NULL, "", NULL}},
+    {.name = "granite",
+     .dialects = {"granite-3"},
+     STATES(granite_states),
+     .shape = {"<|tool_call|>", "[", OPEN, MIDDLE, "}", ", ", "]", NULL}},
     {.name = "emulated",
      .is_emulated = true,
      .start = 3,
-     STATES(emulated_states)},
+     STATES(emulated_states),
+     .shape = {"", "", OPEN, MIDDLE, "}", NULL, "", NULL}},
 };
 
 const int32_t moe__n_call_formats = (int32_t)MOE__COUNT(moe__call_formats);
@@ -172,4 +192,6 @@ const int32_t moe__n_call_formats = (int32_t)MOE__COUNT(moe__call_formats);
 #undef BROKEN
 #undef BAR
 #undef LOW
+#undef OPEN
+#undef MIDDLE
 #undef STATES
