@@ -1091,27 +1091,37 @@ enum {
     MOE_EVENT_PROMPT = 1,    /* n_done of n_total prompt tokens are read */
     MOE_EVENT_TEXT = 2,      /* text of the answer, whole characters */
     MOE_EVENT_REASONING = 3, /* what the model thinks before it answers */
-    MOE_EVENT_DONE = 4       /* the answer is over and part of the history */
+    MOE_EVENT_DONE = 4,      /* the answer is over and part of the history */
+    MOE_EVENT_CALL = 5,      /* the model calls a tool: its name is known */
+    MOE_EVENT_ARGUMENTS = 6, /* text: the next bytes of the call's JSON */
+    MOE_EVENT_CALL_END = 7,  /* the call is complete; text: all its JSON */
+    MOE_EVENT_MALFORMED = 8  /* no valid call; text: all that was written */
 };
 
 typedef int32_t moe_done;
 enum {
-    MOE_DONE_STOP = 1,     /* the model ended it, or a stop text was met */
-    MOE_DONE_LENGTH = 2,   /* max_tokens, or the context is full */
-    MOE_DONE_CANCELLED = 3 /* what was said until then is kept */
+    MOE_DONE_STOP = 1,      /* the model ended it, or a stop text was met */
+    MOE_DONE_LENGTH = 2,    /* max_tokens, or the context is full */
+    MOE_DONE_CANCELLED = 3, /* what was said until then is kept */
+    MOE_DONE_CALLS = 4      /* the model waits for the results of its calls:
+                               moe_chat_result, then moe_chat_next */
 };
 
 typedef struct moe_event {
     size_t struct_size;
     moe_event_kind kind;
     moe_done reason;  /* of DONE */
-    const char *text; /* of TEXT and REASONING, not NUL-terminated; lent until
-                         the next call on the chat */
+    const char *text; /* of all but PROMPT, CALL and DONE, not NUL-terminated;
+                         lent until the next call on the chat */
     size_t text_bytes;
     int32_t n_done;   /* prompt tokens read, those that were known included */
     int32_t n_total;  /* prompt tokens */
     int32_t n_reused; /* of them known from before: not evaluated again */
     int32_t n_answer; /* tokens of the answer so far */
+    const char *call_name; /* of CALL, ARGUMENTS, CALL_END: the tool; lent */
+    const char *call_id;   /* of CALL_END, for moe_chat_result; lent */
+    int32_t call_index;    /* of the calls of this answer, from 0 */
+    int32_t padding;
 } moe_event;
 
 /* Creates a conversation with a context and a sampler of its own.
@@ -1174,22 +1184,88 @@ MOE_API void moe_chat_cancel(moe_chat *chat);
  * Since    0.1 */
 MOE_API moe_status moe_chat_rewind(moe_chat *chat, int32_t n);
 
+/* A call of a tool that a model made. */
+typedef struct moe_call {
+    const char *id;        /* NULL or "": none */
+    const char *name;      /* of the tool */
+    const char *arguments; /* a JSON object */
+} moe_call;
+
 typedef struct moe_message {
     size_t struct_size;
     moe_role role;
-    int32_t padding;
-    const char *text; /* lent until the next call on the chat */
+    int32_t n_calls;
+    const char *text; /* what a chat hands out is lent until the next call */
     size_t text_bytes;
-    const char *reasoning;
+    const char *reasoning; /* of ASSISTANT */
     size_t reasoning_bytes;
+    const moe_call *calls; /* [n_calls] of ASSISTANT */
+    const char *name;      /* of TOOL: what was called; NULL or "": not known */
+    const char *call_id;   /* of TOOL: of the call; NULL or "": none */
 } moe_message;
+
+/* Appends a message with all that belongs to it.
+ * message  copied.
+ * Returns  as moe_chat_say; MOE_ERR_ARGUMENT also for arguments of a call that
+ *          are no JSON object; MOE_ERR_PARAMS_TOO_NEW.
+ * Threads  one caller at a time per chat.
+ * Since    0.1 */
+MOE_API moe_status moe_chat_add(moe_chat *chat, const moe_message *message);
+
+/* Appends what a tool returned.
+ * call_id  of MOE_EVENT_CALL_END; or NULL: of the first call that has no result
+ *          yet.    text  [text_bytes] or NUL-terminated with -1; copied.
+ * Returns  as moe_chat_say; MOE_ERR_NOT_FOUND (no such call waits).
+ * Threads  one caller at a time per chat.
+ * Since    0.1 */
+MOE_API moe_status moe_chat_result(moe_chat *chat, const char *call_id,
+                                   const char *text, int64_t text_bytes);
+
+/* Declares the tools that the model may call, in place of those before.  Where
+ * the format has no form for tools, a system message describes them:
+ * moe_chat_info.has_emulated_tools.
+ *
+ * tools    JSON, as OpenAI's: [{"type": "function", "function": {"name",
+ *          "description", "parameters": a JSON schema}}]; [tools_bytes] or
+ *          NUL-terminated with -1; copied.  NULL: none.
+ * choice   NULL or "auto": the model decides; a call that it begins is one of
+ *          these tools with arguments of its schema.  "none": it is not told of
+ *          any.  "required": it must call one; a tool's name: it must call that
+ *          one.
+ * Returns  MOE_OK; MOE_ERR_FORMAT (no JSON: line and column); MOE_ERR_ARGUMENT
+ *          (where in the JSON, and why; no such tool; for a call that is
+ *          required also a schema that cannot be enforced: its pointer and
+ *          keyword); MOE_ERR_STATE (an answer is being written);
+ *          MOE_ERR_NO_MEMORY; MOE_ERR_BUSY.
+ * Threads  one caller at a time per chat.
+ * Since    0.1 */
+MOE_API moe_status moe_chat_tools(moe_chat *chat, const char *tools,
+                                  int64_t tools_bytes, const char *choice);
+
+/* Appends messages from JSON, as OpenAI's: [{"role", "content", ...}].  All or
+ * none.
+ * json     [json_bytes] or NUL-terminated with -1.
+ * Returns  as moe_chat_add; MOE_ERR_ARGUMENT (line and column, or the index of
+ *          the message, and why).
+ * Threads  one caller at a time per chat.
+ * Since    0.1 */
+MOE_API moe_status moe_chat_load(moe_chat *chat, const char *json,
+                                 int64_t json_bytes);
+
+/* All messages as such JSON.
+ * json     [cap] or NULL with cap 0; not NUL-terminated.    n  its bytes.
+ * Returns  MOE_OK; MOE_ERR_BUFFER; MOE_ERR_NO_MEMORY; MOE_ERR_BUSY.
+ * Threads  one caller at a time per chat.
+ * Since    0.1 */
+MOE_API moe_status moe_chat_save(moe_chat *chat, char *json, size_t cap,
+                                 size_t *n);
 
 /* A message of the conversation.
  * index    0 .. n_messages - 1.
  * Returns  MOE_OK; MOE_ERR_ARGUMENT.
  * Threads  one caller at a time per chat.
  * Since    0.1 */
-MOE_API moe_status moe_chat_message(const moe_chat *chat, int32_t index,
+MOE_API moe_status moe_chat_message(moe_chat *chat, int32_t index,
                                     moe_message *message);
 
 typedef struct moe_chat_info {
@@ -1202,6 +1278,11 @@ typedef struct moe_chat_info {
     int32_t n_used;     /* positions of the context that are in use */
     int32_t n_marks;    /* plain-text marks of the format in messages so far */
     int32_t n_controls; /* names of control tokens in messages: harmless */
+    int32_t n_tools;
+    int32_t has_emulated_tools; /* the model was not trained on their form */
+    int32_t n_loose_tools; /* whose schema cannot be enforced: their arguments
+                              are any JSON object */
+    int32_t padding;
 } moe_chat_info;
 
 /* What a chat is and where it stands.
@@ -1218,6 +1299,44 @@ MOE_API moe_status moe_chat_describe(const moe_chat *chat, moe_chat_info *info);
  * Since    0.1 */
 MOE_API moe_status moe_chat_render(moe_chat *chat, moe_token *ids, size_t cap,
                                    size_t *n);
+
+/* A piece of that prompt: its text, and who wrote it. */
+typedef struct moe_part {
+    size_t struct_size;
+    const char *text; /* not NUL-terminated; lent until a call on the chat that
+                         is not for a part */
+    size_t text_bytes;
+    int32_t is_template; /* 0: from a message, no control token whatever it
+                            looks like */
+    int32_t padding;
+} moe_part;
+
+/* The prompt in pieces, which are its text one after the other.
+ * index    from 0, which makes the prompt anew.
+ * Returns  MOE_OK; MOE_ERR_NOT_FOUND after the last; as moe_chat_render.
+ * Threads  one caller at a time per chat.
+ * Since    0.1 */
+MOE_API moe_status moe_chat_part(moe_chat *chat, int32_t index, moe_part *part);
+
+/* Binds the answers from the next one on to a grammar.  Reasoning that the
+ * format begins is free.  A call that moe_chat_tools requires comes before it;
+ * an answer of a grammar calls nothing.
+ * grammar  held; NULL: none.
+ * Returns  MOE_OK; MOE_ERR_ARGUMENT (made for another vocabulary);
+ *          MOE_ERR_STATE (an answer is being written); MOE_ERR_BUSY.
+ * Threads  one caller at a time per chat.
+ * Since    0.1 */
+MOE_API moe_status moe_chat_constrain(moe_chat *chat, moe_grammar *grammar);
+
+/* Copies a chat with all that its context has read: both go on from here, each
+ * its own way.  Nothing is evaluated again.
+ * Returns  MOE_OK; MOE_ERR_STATE (an answer is being written); as
+ *          moe_context_fork.
+ * Owns     the caller owns *out: moe_chat_destroy.
+ * Threads  one caller at a time per chat.
+ * Since    0.1 */
+MOE_API moe_status moe_chat_fork(moe_chat *chat, moe_chat **out,
+                                 moe_error *err);
 
 /* The sampler of a chat, to add stages to.
  * Returns  the sampler; NULL if chat is NULL.

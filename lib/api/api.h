@@ -125,6 +125,7 @@ moe_status moe__context_check(moe_context *ctx, const moe_token *tokens,
 moe_status moe__context_step(moe_context *ctx, const moe_token *tokens,
                              int32_t n);
 
+void moe__grammar_hold(moe_grammar *grammar); /* may be NULL */
 /* A grammar whose rules are yet to be compiled, with its `mem`. */
 moe_status moe__grammar_open(moe_model *model, moe_grammar **out,
                              struct moe__err *err);
@@ -157,6 +158,10 @@ moe_status moe__binding_forced(struct moe__binding *binding,
 
 /* Pauses or goes on with the grammar's text, from its start. */
 void moe__sampler_pause(moe_sampler *sampler, bool is_paused);
+
+/* Goes on, with these bytes as the text's beginning; if the grammar forbids
+ * them, the sampler stays paused. */
+moe_status moe__sampler_begin(moe_sampler *sampler, struct moe__slice bytes);
 
 /* A context and a sampler that write a text together. */
 struct moe__writer {

@@ -45,7 +45,7 @@ static struct moe__binding *binding_alloc(struct moe__mem *mem,
         return NULL;
     binding->mem = mem;
     binding->grammar = grammar;
-    atomic_fetch_add(&grammar->n_holders, 1);
+    moe__grammar_hold(grammar);
     binding->allowed =
         moe__mem_calloc(mem, binding_words(binding), sizeof *binding->allowed);
     if (binding->allowed != NULL)

@@ -172,6 +172,12 @@ void moe_grammar_destroy(moe_grammar *grammar)
     moe__mem_free(&mem, grammar, sizeof *grammar);
 }
 
+void moe__grammar_hold(moe_grammar *grammar)
+{
+    if (grammar != NULL)
+        atomic_fetch_add(&grammar->n_holders, 1);
+}
+
 moe_status moe__grammar_open(moe_model *model, moe_grammar **out,
                              struct moe__err *err)
 {

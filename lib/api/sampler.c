@@ -264,6 +264,15 @@ void moe__sampler_pause(moe_sampler *sampler, bool is_paused)
         moe__binding_pause(sampler->binding, is_paused);
 }
 
+moe_status moe__sampler_begin(moe_sampler *sampler, struct moe__slice bytes)
+{
+    moe__binding_pause(sampler->binding, false);
+    const moe_status status = moe__binding_begin(sampler->binding, bytes);
+    if (status != MOE_OK)
+        moe__binding_pause(sampler->binding, true);
+    return status;
+}
+
 moe_text_end moe_sampler_text_end(const moe_sampler *sampler)
 {
     return sampler == NULL || sampler->binding == NULL

@@ -35,13 +35,20 @@ void moe__writer_close(struct moe__writer *w)
     moe__ids_free(&w->ids);
 }
 
+static moe_status writer_no_memory(struct moe__writer *w)
+{
+    return moe__fail(&w->ctx->err, MOE_ERR_NO_MEMORY,
+                     "no memory for the next tokens");
+}
+
 static moe_status writer_forced(struct moe__writer *w, int32_t most)
 {
     const int32_t room = w->ctx->engine.params.n_ctx - w->ctx->pos;
     const size_t n_most = (size_t)moe__min_i32(room, most);
     if (w->sampler->binding == NULL)
         return MOE_OK;
-    MOE__TRY(moe__binding_forced(w->sampler->binding, &w->ids));
+    if (moe__binding_forced(w->sampler->binding, &w->ids) != MOE_OK)
+        return writer_no_memory(w);
     w->ids.n = w->ids.n < n_most ? w->ids.n : n_most;
     if (w->ids.n == 0)
         return MOE_OK;
@@ -62,7 +69,8 @@ moe_status moe__writer_next(struct moe__writer *w, int32_t most)
     if (w->ids.n > 0)
         return MOE_OK;
     /* Room first: a token that is evaluated must not get lost. */
-    MOE__TRY(moe__ids_push(&w->ids, MOE_TOKEN_NONE));
+    if (moe__ids_push(&w->ids, MOE_TOKEN_NONE) != MOE_OK)
+        return writer_no_memory(w);
     w->ids.n = 0;
     MOE__TRY(moe_context_generate(w->ctx, w->sampler, &token, &info));
     w->is_end = info.is_end != 0;

@@ -34,6 +34,21 @@ MOE__INLINE bool moe__slice_is(struct moe__slice a, const char *text)
     return moe__slice_equal(a, moe__slice_str(text));
 }
 
+/* Where `part` begins in `text`, or text.n; an empty part is nowhere. */
+MOE__INLINE size_t moe__slice_find(struct moe__slice text,
+                                   struct moe__slice part)
+{
+    for (size_t i = 0; part.n > 0 && i + part.n <= text.n; i++)
+        if (memcmp(text.data + i, part.data, part.n) == 0)
+            return i;
+    return text.n;
+}
+
+MOE__INLINE bool moe__slice_has(struct moe__slice text, struct moe__slice part)
+{
+    return moe__slice_find(text, part) < text.n;
+}
+
 /* *out = a op b; false (and *out untouched) if it does not fit. */
 MOE__INLINE bool moe__mul_size(size_t a, size_t b, size_t *out)
 {

@@ -39,13 +39,29 @@ bool moe__call_format_is_emulated(const struct moe__call_format *format)
     return format->is_emulated;
 }
 
-static bool call_mark_contains(const char *mark, struct moe__slice text)
+/* Whether a template has the marks of a format: what a call begins with, or,
+ * where that is no mark, what else makes a call of a text. */
+static bool format_is_in(const struct moe__call_format *format,
+                         struct moe__slice source)
 {
-    const size_t n = strlen(mark);
-    for (size_t at = 0; at + text.n <= n; at++)
-        if (memcmp(mark + at, text.data, text.n) == 0)
-            return true;
-    return false;
+    const struct moe__call_shape *shape = &format->shape;
+    const char *mark = format->states[MOE__CALL_STATE_TEXT].edges[0].mark;
+    if (format->is_emulated)
+        return false;
+    if (shape->trigger[0] == 0)
+        return moe__slice_has(source, moe__slice_str(mark));
+    return moe__slice_has(source, moe__slice_str(shape->trigger)) &&
+           (shape->open[0] != 0 ||
+            moe__slice_has(source, moe__slice_str(shape->middle)));
+}
+
+const struct moe__call_format *moe__call_format_guess(struct moe__slice source)
+{
+    const bool has_tools = moe__slice_has(source, moe__slice_str("tools"));
+    for (int32_t i = moe__n_call_formats; has_tools && i-- > 0;)
+        if (format_is_in(&moe__call_formats[i], source))
+            return &moe__call_formats[i];
+    return moe__call_format_find(moe__slice_str("emulated"));
 }
 
 bool moe__call_format_has_mark(const struct moe__call_format *format,
@@ -54,7 +70,7 @@ bool moe__call_format_has_mark(const struct moe__call_format *format,
     for (int32_t i = 0; text.n > 0 && i < format->n_states; i++) {
         const struct moe__call_edge *edges = format->states[i].edges;
         for (size_t k = 0; k < MOE__CALL_EDGES && edges[k].mark != NULL; k++)
-            if (call_mark_contains(edges[k].mark, text))
+            if (moe__slice_has(moe__slice_str(edges[k].mark), text))
                 return true;
     }
     return false;

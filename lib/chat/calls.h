@@ -15,6 +15,9 @@ struct moe__call_format;
 /* By the name of the format or of a dialect that uses it ("qwen3"); NULL: a
  * dialect without a form of its own, for which "emulated" is there. */
 const struct moe__call_format *moe__call_format_find(struct moe__slice name);
+/* The one whose marks a chat template has; "emulated" if it has no form for
+ * tools. */
+const struct moe__call_format *moe__call_format_guess(struct moe__slice source);
 /* The i-th of all, NULL at the end. */
 const struct moe__call_format *moe__call_format_at(int32_t i);
 const char *moe__call_format_name(const struct moe__call_format *format);

@@ -69,6 +69,45 @@ static moe__expr shape_text(struct moe__grammar_builder *builder,
 
 /* ------------------------------------------------------------------ calls */
 
+/* Whether a schema can be enforced. */
+static moe_status schema_probe(struct moe__mem *mem,
+                               const struct moe__json *schema,
+                               struct moe__err *err)
+{
+    struct moe__grammar_builder *builder;
+    moe__expr value;
+    MOE__TRY(moe__grammar_begin(mem, &builder, err));
+    const moe_status status =
+        moe__schema_into(mem, builder, schema, &value, err);
+    moe__grammar_discard(builder);
+    return status;
+}
+
+/* A tool's schema; of one that takes nothing, if it tells of no arguments. */
+static moe_status schema_of_tool(struct moe__mem *mem,
+                                 const struct moe__call_request *request,
+                                 const struct moe__json *function,
+                                 const struct moe__json **out,
+                                 struct moe__err *err)
+{
+    static const struct moe__slice keys[] = {
+        {(const uint8_t *)"additionalProperties", 20}};
+    static const struct moe__json values[] = {{.kind = MOE__JSON_FALSE}};
+    static const struct moe__json none = {
+        .kind = MOE__JSON_OBJECT, .n = 1, .items = values, .keys = keys};
+    static const struct moe__json any = {.kind = MOE__JSON_OBJECT};
+    const struct moe__json *schema = moe__json_get(function, "parameters");
+    moe_status status = MOE_OK;
+    *out = schema != NULL ? schema : &none;
+    if (request->n_loose != NULL)
+        status = schema_probe(mem, *out, err);
+    if (status != MOE_ERR_ARGUMENT)
+        return status;
+    *out = &any;
+    ++*request->n_loose;
+    return MOE_OK;
+}
+
 /* name, middle, arguments */
 static moe_status call_of_tool(struct moe__mem *mem,
                                struct moe__grammar_builder *builder,
@@ -76,21 +115,21 @@ static moe_status call_of_tool(struct moe__mem *mem,
                                int32_t index, moe__expr *out,
                                struct moe__err *err)
 {
-    static const struct moe__json any = {.kind = MOE__JSON_OBJECT};
     struct moe__err why = {0};
+    const struct moe__json *schema;
     const struct moe__json *function =
         moe__json_get(&request->tools->items[index], "function");
-    const struct moe__json *name = moe__json_get(function, "name");
-    const struct moe__json *schema = moe__json_get(function, "parameters");
-    moe__expr arguments;
-    const moe_status status = moe__schema_into(
-        mem, builder, schema != NULL ? schema : &any, &arguments, &why);
+    const struct moe__slice name = moe__json_get(function, "name")->text;
+    moe__expr arguments = -1;
+    moe_status status = schema_of_tool(mem, request, function, &schema, &why);
+    if (status == MOE_OK)
+        status = moe__schema_into(mem, builder, schema, &arguments, &why);
     if (status != MOE_OK)
         return moe__fail(err, status, "tool '%.*s': %s",
-                         (int)(name->text.n < 64 ? name->text.n : 64),
-                         (const char *)name->text.data, why.message);
+                         (int)(name.n < 64 ? name.n : 64),
+                         (const char *)name.data, why.message);
     const moe__expr parts[] = {
-        moe__grammar_bytes(builder, name->text),
+        moe__grammar_bytes(builder, name),
         shape_text(builder, request->vocab, request->format->shape.middle),
         arguments,
     };

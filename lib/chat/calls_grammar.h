@@ -22,6 +22,8 @@ struct moe__call_request {
     const struct moe__json *tools; /* as struct moe__conversation's */
     int32_t only;                  /* the index of one of them, or -1: any */
     enum moe__call_scope scope;
+    int32_t *n_loose; /* counts tools whose schema cannot be enforced: their
+                         arguments are any object; NULL: they are refused */
 };
 
 /* MOE_ERR_UNSUPPORTED names the tool, and the pointer and keyword of its schema

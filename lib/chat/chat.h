@@ -30,6 +30,10 @@ struct moe__message {
     int32_t n_calls;
 };
 
+/* 1 to so many letters, digits, _ or -. */
+#define MOE__TOOL_NAME_BYTES 64
+bool moe__tool_is_name(struct moe__slice text);
+
 struct moe__conversation {
     const struct moe__message *messages; /* [n_messages] */
     int32_t n_messages;
@@ -77,6 +81,10 @@ struct moe__template;
 moe_status moe__template_create(struct moe__mem *mem, struct moe__slice source,
                                 struct moe__template **out,
                                 struct moe__err *err);
+moe_status moe__template_clone(struct moe__mem *mem,
+                               const struct moe__template *template_,
+                               struct moe__template **out,
+                               struct moe__err *err);
 void moe__template_destroy(struct moe__template *template_);
 /* Renders with transformers' variables: messages, tools, add_generation_prompt,
  * bos_token, eos_token, date; any thread.  Steps, depth and output are limited.

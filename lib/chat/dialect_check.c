@@ -5,7 +5,6 @@
  * was found. */
 #include "chat/dialect.h"
 
-#define CHECK_NAME_BYTES 64
 #define CHECK_ID_BYTES 9
 #define CHECK_MOST_CALLS 256 /* ids are compared pair by pair */
 
@@ -35,20 +34,20 @@ static bool check_is_word(struct moe__slice text, const char *more,
     return text.n > 0 && text.n <= max_bytes;
 }
 
-static bool check_is_name(struct moe__slice text)
+bool moe__tool_is_name(struct moe__slice text)
 {
-    return check_is_word(text, "_-", CHECK_NAME_BYTES);
+    return check_is_word(text, "_-", MOE__TOOL_NAME_BYTES);
 }
 
 static moe_status check_name(struct moe__slice name, const char *where,
                              int32_t at, struct moe__err *err)
 {
-    if (check_is_name(name))
+    if (moe__tool_is_name(name))
         return MOE_OK;
     return moe__fail(err, MOE_ERR_ARGUMENT,
                      "%s %d: expected a function's name of 1 to %d letters, "
                      "digits, _ or -, found \"%.*s\" (%zu bytes)",
-                     where, (int)at, CHECK_NAME_BYTES, check_shown(name),
+                     where, (int)at, MOE__TOOL_NAME_BYTES, check_shown(name),
                      (const char *)name.data, name.n);
 }
 

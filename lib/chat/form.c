@@ -1,8 +1,7 @@
 /* form.c: the choice between compiled-in dialects and the file's template. */
 #include "chat/form.h"
 
-/* A prompt is at most so long: more than any context holds. */
-#define FORM_PROMPT_BYTES ((size_t)64 << 20)
+#include "chat/emulate.h"
 
 static moe_status form_use(struct moe__form *form,
                            const struct moe__dialect *dialect,
@@ -11,6 +10,11 @@ static moe_status form_use(struct moe__form *form,
     form->dialect = dialect;
     form->name = moe__dialect_name(dialect);
     form->reason = reason;
+    form->calls = moe__call_format_find(moe__slice_str(form->name));
+    form->has_tools =
+        moe__dialect_traits(dialect)->has_tools && form->calls != NULL;
+    if (!form->has_tools)
+        form->calls = moe__call_format_find(moe__slice_str("emulated"));
     return MOE_OK;
 }
 
@@ -48,7 +52,19 @@ moe_status moe__form_open(struct moe__form *form, struct moe__mem *mem,
     form->reason = wants_template
                        ? "it was asked for"
                        : "no compiled-in format has the file's template";
+    form->calls = moe__call_format_guess(source);
+    form->has_tools = !moe__call_format_is_emulated(form->calls);
     return moe__template_create(mem, source, &form->template_, err);
+}
+
+moe_status moe__form_copy(struct moe__form *to, struct moe__mem *mem,
+                          const struct moe__form *from, struct moe__err *err)
+{
+    *to = *from;
+    to->template_ = NULL;
+    return from->template_ == NULL
+               ? MOE_OK
+               : moe__template_clone(mem, from->template_, &to->template_, err);
 }
 
 void moe__form_close(struct moe__form *form)
@@ -57,20 +73,31 @@ void moe__form_close(struct moe__form *form)
     *form = (struct moe__form){0};
 }
 
-moe_status moe__form_encode(const struct moe__form *form, struct moe__mem *mem,
+static moe_status form_write(const struct moe__form *form,
+                             const struct moe__conversation *conversation,
+                             const struct moe__vocab *vocab,
+                             struct moe__prompt *out, struct moe__err *err)
+{
+    return form->dialect != NULL
+               ? moe__dialect_render(form->dialect, conversation, vocab, out,
+                                     err)
+               : moe__template_render(form->template_, conversation, vocab, out,
+                                      err);
+}
+
+moe_status moe__form_render(const struct moe__form *form,
                             const struct moe__conversation *conversation,
                             const struct moe__vocab *vocab,
-                            struct moe__ids *out, struct moe__err *err)
+                            struct moe__prompt *out, struct moe__err *err)
 {
-    struct moe__prompt prompt;
-    if (form->dialect != NULL)
-        return moe__dialect_encode(form->dialect, conversation, vocab, out,
-                                   err);
-    moe__prompt_init(&prompt, mem, FORM_PROMPT_BYTES);
-    moe_status status = moe__template_render(form->template_, conversation,
-                                             vocab, &prompt, err);
+    struct moe__arena arena;
+    struct moe__conversation told;
+    if (form->has_tools || !moe__emulation_is_due(conversation))
+        return form_write(form, conversation, vocab, out, err);
+    moe__arena_init(&arena, out->text.mem);
+    moe_status status = moe__emulate(&arena, conversation, &told, err);
     if (status == MOE_OK)
-        status = moe__prompt_encode(&prompt, vocab, out, err);
-    moe__prompt_free(&prompt);
+        status = form_write(form, &told, vocab, out, err);
+    moe__arena_free(&arena);
     return status;
 }

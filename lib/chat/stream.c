@@ -55,38 +55,63 @@ static void stream_place_marks(struct moe__stream *stream)
     }
 }
 
+/* Takes the texts of the marks; their bytes are elsewhere so far. */
+static moe_status stream_make(struct moe__mem *mem, int32_t n_slots,
+                              struct moe__stream **out, struct moe__err *err)
+{
+    struct moe__stream *stream = moe__mem_calloc(mem, 1, sizeof *stream);
+    *out = stream;
+    if (stream != NULL) {
+        stream->mem = mem;
+        stream->n_slots = n_slots;
+        moe__text_init(&stream->texts, mem, 0);
+        moe__text_init(&stream->pending, mem, 0);
+        moe__text_init(&stream->out, mem, 0);
+        stream->marks =
+            moe__mem_calloc(mem, (size_t)n_slots, sizeof *stream->marks);
+    }
+    return stream != NULL && stream->marks != NULL
+               ? MOE_OK
+               : moe__fail(err, MOE_ERR_NO_MEMORY, "no memory for a stream");
+}
+
+static moe_status stream_made(struct moe__stream **out, moe_status status,
+                              bool starts_in_reasoning, struct moe__err *err)
+{
+    if (status == MOE_OK)
+        status = moe__text_status(&(*out)->texts, "stop texts", err);
+    if (status == MOE_OK) {
+        stream_place_marks(*out);
+        moe__stream_reset(*out, starts_in_reasoning);
+    } else {
+        moe__stream_destroy(*out);
+        *out = NULL;
+    }
+    return status;
+}
+
 moe_status moe__stream_create(struct moe__mem *mem,
                               const struct moe__stream_params *params,
                               struct moe__stream **out, struct moe__err *err)
 {
-    struct moe__stream *stream = moe__mem_calloc(mem, 1, sizeof *stream);
-    const size_t n_marks = (size_t)params->n_stops + 2;
-    *out = NULL;
-    if (stream == NULL)
-        return moe__fail(err, MOE_ERR_NO_MEMORY, "no memory for a stream");
-    stream->mem = mem;
-    moe__text_init(&stream->texts, mem, 0);
-    moe__text_init(&stream->pending, mem, 0);
-    moe__text_init(&stream->out, mem, 0);
-    stream->marks = moe__mem_calloc(mem, n_marks, sizeof *stream->marks);
-    if (stream->marks != NULL) {
+    const moe_status status = stream_make(mem, params->n_stops + 2, out, err);
+    if (status == MOE_OK) {
         for (int32_t i = 0; i < params->n_stops; i++)
-            stream_add_mark(stream, params->stops[i], MARK_STOP);
-        stream_add_mark(stream, params->think_begin, MARK_THINK);
-        stream_add_mark(stream, params->think_end, MARK_SPEAK);
-        stream_place_marks(stream);
+            stream_add_mark(*out, params->stops[i], MARK_STOP);
+        stream_add_mark(*out, params->think_begin, MARK_THINK);
+        stream_add_mark(*out, params->think_end, MARK_SPEAK);
     }
-    if (stream->marks == NULL || stream->texts.status != MOE_OK) {
-        moe__mem_free(mem, stream->marks, n_marks * sizeof *stream->marks);
-        moe__text_free(&stream->texts);
-        moe__mem_free(mem, stream, sizeof *stream);
-        return moe__fail(err, MOE_ERR_NO_MEMORY, "no memory for %zu stop texts",
-                         n_marks - 2);
-    }
-    stream->n_slots = (int32_t)n_marks;
-    moe__stream_reset(stream, params->starts_in_reasoning);
-    *out = stream;
-    return MOE_OK;
+    return stream_made(out, status, params->starts_in_reasoning, err);
+}
+
+moe_status moe__stream_clone(struct moe__mem *mem,
+                             const struct moe__stream *stream,
+                             struct moe__stream **out, struct moe__err *err)
+{
+    const moe_status status = stream_make(mem, stream->n_slots, out, err);
+    for (int32_t i = 0; status == MOE_OK && i < stream->n_marks; i++)
+        stream_add_mark(*out, stream->marks[i].text, stream->marks[i].meaning);
+    return stream_made(out, status, false, err);
 }
 
 void moe__stream_destroy(struct moe__stream *stream)
@@ -274,4 +299,9 @@ bool moe__stream_next(struct moe__stream *stream, struct moe__segment *segment)
         stream_pass(stream, mark);
     }
     return false;
+}
+
+bool moe__stream_is_reasoning(const struct moe__stream *stream)
+{
+    return stream->kind == MOE__SEGMENT_REASONING;
 }

@@ -30,6 +30,10 @@ struct moe__stream_params {
 moe_status moe__stream_create(struct moe__mem *mem,
                               const struct moe__stream_params *params,
                               struct moe__stream **out, struct moe__err *err);
+/* Another one with the same params, as new. */
+moe_status moe__stream_clone(struct moe__mem *mem,
+                             const struct moe__stream *stream,
+                             struct moe__stream **out, struct moe__err *err);
 void moe__stream_destroy(struct moe__stream *stream);
 /* As new, for the next answer. */
 void moe__stream_reset(struct moe__stream *stream, bool starts_in_reasoning);
@@ -43,6 +47,8 @@ bool moe__stream_next(struct moe__stream *stream, struct moe__segment *segment);
 /* MOE_OK, or why nothing comes out any more. */
 moe_status moe__stream_status(const struct moe__stream *stream,
                               struct moe__err *err);
+/* What was taken ended inside reasoning. */
+bool moe__stream_is_reasoning(const struct moe__stream *stream);
 /* A stop text was met; what came before it can still be taken. */
 bool moe__stream_is_stopped(const struct moe__stream *stream);
 

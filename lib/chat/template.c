@@ -56,6 +56,13 @@ moe_status moe__template_create(struct moe__mem *mem, struct moe__slice source,
     return status;
 }
 
+moe_status moe__template_clone(struct moe__mem *mem,
+                               const struct moe__template *template_,
+                               struct moe__template **out, struct moe__err *err)
+{
+    return moe__template_create(mem, template_->source, out, err);
+}
+
 void moe__template_destroy(struct moe__template *template_)
 {
     if (template_ == NULL)

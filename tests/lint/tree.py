@@ -19,7 +19,7 @@ TEXT = {'.c', '.h', '.py', '.sh', '.md', '.build', '.txt', '.swift', '.toml',
 
 # Lines of code: what computes, and what reads and writes text.
 TEXT_ROOMS = {'chat', 'sample', 'token'}
-BUDGETS = {'engine': 20_000, 'text': 22_000}
+BUDGETS = {'engine': 20_000, 'text': 24_500}
 DATA_BYTES = 15 << 20
 
 # Cut in two, so that this file does not break the rules that it states.

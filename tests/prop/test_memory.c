@@ -147,25 +147,60 @@ static void memory_that_stays_away_is_survived(void)
 }
 
 /* Asks for an answer of a few tokens. */
+static const char tool[] =
+    "[{\"function\": {\"name\": \"go\", \"parameters\": {\"properties\": "
+    "{\"to\": {\"enum\": [1, 2]}}, \"required\": [\"to\"]}}}]";
+
+/* What a chat with a call can do. */
+static moe_status chat_go_on(moe_chat *chat, moe_error *why)
+{
+    static char json[4096];
+    moe_part part = {.struct_size = sizeof part};
+    moe_message message = {.struct_size = sizeof message};
+    moe_chat *copy = NULL;
+    size_t n = 0;
+    moe_status status = moe_chat_message(chat, 2, &message);
+    const int has_calls = status == MOE_OK && message.n_calls > 0;
+    if (status == MOE_OK)
+        status = moe_chat_save(chat, json, sizeof json, &n);
+    if (status == MOE_OK)
+        status = moe_chat_fork(chat, &copy, why);
+    moe_chat_destroy(copy);
+    if (status == MOE_OK)
+        status = moe_chat_rewind(chat, 0);
+    if (status == MOE_OK)
+        status = moe_chat_load(chat, json, (int64_t)n);
+    if (status == MOE_OK)
+        status = has_calls ? moe_chat_result(chat, NULL, "there", -1)
+                           : moe_chat_say(chat, MOE_ROLE_USER, "Go!", -1);
+    return status == MOE_OK ? moe_chat_part(chat, 0, &part) : status;
+}
+
 static moe_status chat_once(moe_model *model, const moe_allocator *hook,
-                            moe_error *why)
+                            const char *choice, moe_error *why)
 {
     const moe_context_params context = {
-        .struct_size = sizeof context, .n_ctx = 96, .n_threads = 1};
+        .struct_size = sizeof context, .n_ctx = 400, .n_threads = 1};
     const moe_chat_params params = {.struct_size = sizeof params,
                                     .allocator = hook,
                                     .context = &context,
                                     .system = "You like foxes.",
-                                    .max_tokens = 4};
+                                    .max_tokens = choice != NULL ? 40 : 4};
     moe_event event = {.struct_size = sizeof event};
     moe_chat *chat = NULL;
     moe_status status = moe_chat_create(model, &params, &chat, why);
+    if (status == MOE_OK && choice != NULL)
+        status = moe_chat_tools(chat, tool, -1, choice);
     if (status == MOE_OK)
         status = moe_chat_say(chat, MOE_ROLE_USER, "Hello!", -1);
     while (status == MOE_OK && event.kind != MOE_EVENT_DONE)
         status = moe_chat_next(chat, &event);
+    if (status == MOE_OK && choice != NULL)
+        status = chat_go_on(chat, why);
     if (status != MOE_OK && chat != NULL) {
-        snprintf(why->message, sizeof why->message, "%s", moe_chat_error(chat));
+        if (why->message[0] == 0)
+            snprintf(why->message, sizeof why->message, "%s",
+                     moe_chat_error(chat));
         /* what was missing is there now: the chat is usable */
         CHECK(moe_chat_rewind(chat, 0) == MOE_OK);
         CHECK(moe_chat_say(chat, MOE_ROLE_USER, "Hello!", -1) == MOE_OK);
@@ -180,7 +215,7 @@ static moe_status chat_once(moe_model *model, const moe_allocator *hook,
     return status;
 }
 
-static void each_allocation_of_a_chat_can_fail(void)
+static void check_allocations_of_a_chat(const char *choice)
 {
     moe_model *model = NULL;
     moe_error why = {0};
@@ -190,19 +225,34 @@ static void each_allocation_of_a_chat_can_fail(void)
         struct counter c = {.fail_at = n};
         const moe_allocator hook = counter_hook(&c);
         why = (moe_error){0};
-        const moe_status status = chat_once(model, &hook, &why);
+        const moe_status status = chat_once(model, &hook, choice, &why);
         CHECK(c.n_live == 0 && c.live == 0, "%ld: %ld blocks", n, c.n_live);
         if (c.n_alloc < n)
             break;
-        CHECK(status == MOE_ERR_NO_MEMORY && why.message[0] != 0,
+        /* a grammar does without what it would have kept for later */
+        CHECK((status == MOE_ERR_NO_MEMORY && why.message[0] != 0) ||
+                  (status == MOE_OK && choice != NULL),
               "%ld: status %d, '%s'", n, status, why.message);
     }
     CHECK(n > 20 && n < 2000, "%ld allocations", n);
     moe_model_close(model);
 }
 
+static void each_allocation_of_a_chat_can_fail(void)
+{
+    check_allocations_of_a_chat(NULL);
+}
+
+/* The grammars of tools are the model's memory, not the chat's. */
+static void each_allocation_of_a_call_can_fail(void)
+{
+    check_allocations_of_a_chat("auto");
+    check_allocations_of_a_chat("required");
+}
+
 static const struct test tests[] = {
     {"each_allocation_of_a_chat_can_fail", each_allocation_of_a_chat_can_fail},
+    {"each_allocation_of_a_call_can_fail", each_allocation_of_a_call_can_fail},
     {"eval_allocates_nothing", eval_allocates_nothing},
     {"plan_is_what_is_taken", plan_is_what_is_taken},
     {"one_failing_allocation_is_survived", one_failing_allocation_is_survived},
