@@ -1015,10 +1015,10 @@ typedef struct moe_complete_params {
  * prompt   NUL-terminated.    params  NULL = defaults.
  * text     [cap] receives what follows, whole characters and a NUL; or NULL
  *          with cap 0.
- * Returns  MOE_OK: the model ended the text, a stop text was met, the grammar
- *          allows no more, or max_tokens were written; MOE_ERR_BUFFER: what
- *          fits is there (or, with a grammar, max_tokens did not complete it);
- *          MOE_ERR_CONTEXT_FULL: what fits into the context is there;
+ * Returns  MOE_OK: the text ended, by the model, a stop text or the grammar, or
+ *          because text, max_tokens or the context were used up;
+ *          MOE_ERR_BUFFER: with a grammar, for what was used up before the text
+ *          was complete; MOE_ERR_CONTEXT_FULL: the prompt does not fit;
  *          MOE_ERR_CANCELLED by show; as moe_context_create.
  * Threads  any.
  * Since    0.1 */
@@ -1094,7 +1094,8 @@ enum {
     MOE_EVENT_DONE = 4,      /* the answer is over and part of the history */
     MOE_EVENT_CALL = 5,      /* the model calls a tool: its name is known */
     MOE_EVENT_ARGUMENTS = 6, /* text: the next bytes of the call's JSON */
-    MOE_EVENT_CALL_END = 7,  /* the call is complete; text: all its JSON */
+    MOE_EVENT_CALL_END = 7,  /* the call is complete; text: all its JSON, here
+                                with a NUL behind it */
     MOE_EVENT_MALFORMED = 8  /* no valid call; text: all that was written */
 };
 
@@ -1104,7 +1105,7 @@ enum {
     MOE_DONE_LENGTH = 2,    /* max_tokens, or the context is full */
     MOE_DONE_CANCELLED = 3, /* what was said until then is kept */
     MOE_DONE_CALLS = 4      /* the model waits for the results of its calls:
-                               moe_chat_result, then moe_chat_next */
+                               moe_chat_result, moe_chat_next */
 };
 
 typedef struct moe_event {
@@ -1212,7 +1213,8 @@ typedef struct moe_message {
  * Since    0.1 */
 MOE_API moe_status moe_chat_add(moe_chat *chat, const moe_message *message);
 
-/* Appends what a tool returned.
+/* Appends what a tool returned: any time after MOE_EVENT_CALL_END.  What comes
+ * while the answer is still written is kept for its end.
  * call_id  of MOE_EVENT_CALL_END; or NULL: of the first call that has no result
  *          yet.    text  [text_bytes] or NUL-terminated with -1; copied.
  * Returns  as moe_chat_say; MOE_ERR_NOT_FOUND (no such call waits).

@@ -41,9 +41,10 @@ struct moe__tools {
 struct moe__answer {
     struct moe__text text;
     struct moe__text reasoning;
-    struct moe__text written; /* all of it, marks included, for triggers */
-    struct moe__arena arena;  /* calls */
-    struct moe__call *calls;  /* [n_calls] complete */
+    struct moe__text written;   /* all of it, marks included, for triggers */
+    struct moe__arena arena;    /* calls */
+    struct moe__call *calls;    /* [n_calls] complete */
+    struct moe__slice *results; /* [n_calls] that came early; data NULL: none */
     int32_t n_calls, cap_calls;
     struct moe__text name; /* of the call that is being read; with NUL */
     struct moe__text id;   /* the same */

@@ -22,6 +22,7 @@ static void answer_reset(struct moe__answer *answer)
     moe__text_reset(&answer->written);
     moe__arena_free(&answer->arena);
     answer->calls = NULL;
+    answer->results = NULL;
     answer->n_calls = answer->cap_calls = 0;
     answer->n_tokens = 0;
     answer->is_text_ended = false;
@@ -176,16 +177,22 @@ static const char *text_keep(struct moe__text *kept, struct moe__slice text)
 
 static bool calls_grow(struct moe__answer *answer)
 {
+    const size_t n = (size_t)answer->n_calls;
     if (answer->n_calls < answer->cap_calls)
         return true;
     const int32_t cap = 2 * answer->cap_calls + 8;
     struct moe__call *calls =
         moe__arena_alloc(&answer->arena, (size_t)cap, sizeof *calls);
-    if (calls == NULL)
+    struct moe__slice *results =
+        moe__arena_alloc(&answer->arena, (size_t)cap, sizeof *results);
+    if (calls == NULL || results == NULL)
         return false;
-    if (answer->n_calls > 0)
-        memcpy(calls, answer->calls, (size_t)answer->n_calls * sizeof *calls);
+    if (n > 0) {
+        memcpy(calls, answer->calls, n * sizeof *calls);
+        memcpy(results, answer->results, n * sizeof *results);
+    }
     answer->calls = calls;
+    answer->results = results;
     answer->cap_calls = cap;
     return true;
 }
@@ -264,7 +271,8 @@ static moe_status chat_tell_call(moe_chat *chat,
         status = answer->arguments.status;
     } else {
         status = call_keep(chat, from->id);
-        text = moe__text_slice(&answer->arguments);
+        if (status == MOE_OK) /* an arena's text has a NUL */
+            text = answer->calls[answer->n_calls - 1].arguments;
         event->call_id = answer->id.data;
     }
     if (from->kind != MOE__CALL_TEXT && from->kind != MOE__CALL_MALFORMED)
@@ -318,6 +326,23 @@ static moe_status chat_show(moe_chat *chat, moe_event *event)
     }
 }
 
+/* Results that came while the answer was written, in the order of the calls. */
+static moe_status chat_keep_results(moe_chat *chat)
+{
+    const struct moe__answer *answer = &chat->answer;
+    for (int32_t i = 0; i < answer->n_calls; i++) {
+        const struct moe__message result = {
+            .role = MOE__ROLE_TOOL,
+            .content = answer->results[i],
+            .name = answer->calls[i].name,
+            .call_id = answer->calls[i].id,
+        };
+        if (result.content.data != NULL)
+            MOE__TRY(moe__chat_append(chat, &result));
+    }
+    return MOE_OK;
+}
+
 /* Keeps what was said.  The tokens stay known: the next prompt shares them as
  * far as it spells the answer the same way. */
 static moe_status chat_finish(moe_chat *chat, moe_event *event)
@@ -335,8 +360,9 @@ static moe_status chat_finish(moe_chat *chat, moe_event *event)
     event->reason = has_calls ? MOE_DONE_CALLS : answer->done;
     const bool is_kept = chat->state == MOE__CHAT_WRITING;
     chat->state = MOE__CHAT_IDLE;
-    return is_kept ? moe__history_add(&chat->history, &message, &chat->err)
-                   : MOE_OK;
+    if (is_kept)
+        MOE__TRY(moe__history_add(&chat->history, &message, &chat->err));
+    return is_kept ? chat_keep_results(chat) : MOE_OK;
 }
 
 static moe_status chat_write(moe_chat *chat, moe_event *event)

@@ -174,20 +174,48 @@ static const struct moe__call *waiting_call(const moe_chat *chat,
     return NULL;
 }
 
+static moe_status no_call_waits(moe_chat *chat, const char *id)
+{
+    return id != NULL
+               ? moe__fail(&chat->err, MOE_ERR_NOT_FOUND,
+                           "no call with the id '%.*s' waits for a result", 40,
+                           id)
+               : moe__fail(&chat->err, MOE_ERR_NOT_FOUND,
+                           "no call waits for a result");
+}
+
+/* Kept until the answer is complete. */
+static moe_status chat_result_early(moe_chat *chat, const char *id,
+                                    struct moe__slice text)
+{
+    struct moe__answer *answer = &chat->answer;
+    int32_t i = 0;
+    while (i < answer->n_calls &&
+           (answer->results[i].data != NULL ||
+            (id != NULL && !moe__slice_is(answer->calls[i].id, id))))
+        i++;
+    if (i == answer->n_calls)
+        return no_call_waits(chat, id);
+    const char *kept =
+        moe__arena_string(&answer->arena, (const char *)text.data, text.n);
+    if (kept == NULL)
+        return moe__fail(&chat->err, MOE_ERR_NO_MEMORY,
+                         "no memory for a result of %zu bytes", text.n);
+    answer->results[i] = moe__slice_of(kept, text.n);
+    return MOE_OK;
+}
+
 static moe_status chat_result(moe_chat *chat, const char *call_id,
                               const char *text, int64_t text_bytes)
 {
     struct moe__message message = {.role = MOE__ROLE_TOOL};
     MOE__TRY(text_of(chat, text, text_bytes, &message.content));
+    if (chat->state == MOE__CHAT_WRITING)
+        return chat_result_early(chat, call_id, message.content);
     MOE__TRY(moe__chat_idle(chat));
     const struct moe__call *call = waiting_call(chat, call_id);
-    if (call == NULL && call_id != NULL)
-        return moe__fail(&chat->err, MOE_ERR_NOT_FOUND,
-                         "no call with the id '%.*s' waits for a result", 40,
-                         call_id);
     if (call == NULL)
-        return moe__fail(&chat->err, MOE_ERR_NOT_FOUND,
-                         "no call waits for a result");
+        return no_call_waits(chat, call_id);
     message.name = call->name;
     message.call_id = call->id;
     return moe__chat_append(chat, &message);

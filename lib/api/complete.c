@@ -12,6 +12,7 @@ struct completion {
     size_t n;
     int32_t n_tokens;
     bool is_ended;
+    bool is_full; /* the text does not fit into [cap] */
 };
 
 static moe_status completion_open(struct completion *c, moe_model *model,
@@ -71,8 +72,8 @@ static size_t whole_bytes(const char *text, size_t n)
     return n;
 }
 
-static moe_status completion_keep(struct completion *c, struct moe__slice text,
-                                  struct moe__err *err)
+/* What fits is kept: then the text ends here. */
+static void completion_keep(struct completion *c, struct moe__slice text)
 {
     const size_t room = c->cap - c->n - 1;
     const bool fits = text.n <= room;
@@ -80,9 +81,7 @@ static moe_status completion_keep(struct completion *c, struct moe__slice text,
     memcpy(c->text + c->n, text.data, n);
     c->n += n;
     c->text[c->n] = 0;
-    return fits ? MOE_OK
-                : moe__fail(err, MOE_ERR_BUFFER,
-                            "the text is longer than %zu bytes", c->cap - 1);
+    c->is_full = c->is_full || !fits;
 }
 
 /* Hands on what is certain. */
@@ -94,15 +93,18 @@ static moe_status completion_show(struct completion *c, struct moe__err *err)
             c->params.show(c->params.user, (const char *)segment.text.data,
                            segment.text.n) != 0)
             return moe__fail(err, MOE_ERR_CANCELLED, "the host ended the text");
-        if (c->text != NULL)
-            MOE__TRY(completion_keep(c, segment.text, err));
+        if (c->text != NULL && !c->is_full)
+            completion_keep(c, segment.text);
     }
     return moe__stream_status(c->stream, err);
 }
 
-static bool completion_is_whole(const struct completion *c)
+/* Nothing more may or can be written. */
+static bool completion_is_over(const struct completion *c)
 {
-    return (c->params.max_tokens > 0 && c->n_tokens >= c->params.max_tokens) ||
+    const moe_context *ctx = c->w.ctx;
+    return c->is_full || ctx->pos >= ctx->engine.params.n_ctx ||
+           (c->params.max_tokens > 0 && c->n_tokens >= c->params.max_tokens) ||
            moe_sampler_text_end(c->w.sampler) == MOE_TEXT_MUST_END;
 }
 
@@ -116,7 +118,7 @@ static moe_status completion_step(struct completion *c, struct moe__err *err)
     if (status != MOE_OK)
         return moe__fail(err, status, "%s", moe_context_error(c->w.ctx));
     c->n_tokens += (int32_t)c->w.ids.n;
-    c->is_ended = c->w.is_end || completion_is_whole(c);
+    c->is_ended = c->w.is_end || completion_is_over(c);
     for (size_t i = 0; i < c->w.ids.n; i++)
         if (moe__vocab_kind(vocab, c->w.ids.ids[i]) != MOE_TOKEN_CONTROL)
             moe__stream_put(c->stream,
@@ -126,7 +128,7 @@ static moe_status completion_step(struct completion *c, struct moe__err *err)
 
 static moe_status completion_write(struct completion *c, struct moe__err *err)
 {
-    while (!c->is_ended && !moe__stream_is_stopped(c->stream)) {
+    while (!c->is_ended && !c->is_full && !moe__stream_is_stopped(c->stream)) {
         const moe_status status = completion_step(c, err);
         if (status != MOE_OK || c->is_ended)
             moe__stream_end(c->stream);
@@ -135,6 +137,11 @@ static moe_status completion_write(struct completion *c, struct moe__err *err)
         MOE__TRY(status);
         MOE__TRY(shown);
     }
+    if (c->params.grammar == NULL)
+        return MOE_OK;
+    if (c->is_full)
+        return moe__fail(err, MOE_ERR_BUFFER,
+                         "the text is longer than %zu bytes", c->cap - 1);
     return moe_sampler_text_end(c->w.sampler) != MOE_TEXT_OPEN
                ? MOE_OK
                : moe__fail(err, MOE_ERR_BUFFER,

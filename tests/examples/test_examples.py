@@ -1,5 +1,6 @@
 """The examples are built as a reader would build them, and run."""
 
+import json
 import os
 import shutil
 import sys
@@ -108,6 +109,39 @@ def chat_answers():
     assert result.returncode == 1 and 'missing.gguf' in result.stdout
 
 
+def extract_writes_json_of_its_schema():
+    result = tap.run([built('extract'), TINY, 'Ann Lee is 34 years old.'])
+    assert result.returncode == 0, result.stdout
+    person = json.loads(result.stdout)
+    assert list(person) == ['name', 'age'], person
+    assert isinstance(person['name'], str) and 0 <= person['age'] <= 150, person
+
+
+def agent_calls_and_answers():
+    """The tiny model knows no sums, but it must call before it may talk."""
+    result = tap.run([built('agent'), TINY, 'How much is 17 and 25?'])
+    assert result.returncode == 0, result.stdout
+    call, answer = result.stdout.split('\n', 1)
+    arguments, total = call.removeprefix('add ').split(' = ')
+    assert sum(json.loads(arguments).values()) == int(total), call
+    assert answer.strip(), result.stdout
+
+
+def examples_work_on_a_real_model():
+    model = Path(os.environ.get('MOE_MODELS', tap.ROOT / 'models-cache')) / (
+        'SmolLM2-135M-Instruct.Q4_1.gguf')
+    if not model.exists():
+        raise tap.Skip(f'{model.name} is not in models-cache/')
+    for name, *words in (('hello', 'The capital of France is'),
+                         ('chat', 'What is the capital of France?'),
+                         ('extract', 'Ann Lee is 34. As JSON: '),
+                         ('agent', 'How much is 17 and 25?'),
+                         ('search', 'A dog', 'A puppy', 'The sea')):
+        result = tap.run([built(name), model, *words])
+        assert result.returncode == 0 and len(result.stdout) > 3, (
+            name, result.stdout)
+
+
 def search_finds_the_nearest_text():
     texts = ['The cat sleeps.', 'The puppy ran after the ball.',
              'It rained all day.']
@@ -121,7 +155,8 @@ def search_finds_the_nearest_text():
 
 def examples_keep_their_promised_length():
     """Lines that are not blank, without the comment at the top."""
-    for name, most in ('chat', 20), ('search', 25):
+    for name, most in (('hello', 12), ('chat', 20), ('extract', 22),
+                       ('search', 25), ('agent', 45)):
         text = (tap.ROOT / 'examples' / f'{name}.c').read_text()
         lines = [line for line in text.split('*/', 1)[1].splitlines()
                  if line.strip()]
@@ -137,6 +172,9 @@ def examples_are_short():
 
 if __name__ == '__main__':
     tap.main([(test.__name__, test) for test in (
+        extract_writes_json_of_its_schema,
+        agent_calls_and_answers,
+        examples_work_on_a_real_model,
         one_command_builds_the_library_into_a_program,
         the_readme_tells_the_truth,
         an_installed_library_is_found_by_pkg_config,

@@ -66,6 +66,7 @@ struct play {
     char told[8192]; /* all events, as text */
     moe_event last;
     int n_arguments; /* events */
+    bool is_early;   /* results are given while the answer is written */
 };
 
 static bool open_play(struct play *play, const char *chat_template)
@@ -131,6 +132,17 @@ static void tell_event(struct play *play)
     play->n_arguments += event->kind == MOE_EVENT_ARGUMENTS;
 }
 
+/* What a host does that answers at once. */
+static void result_early(struct play *play)
+{
+    const moe_event *event = &play->last;
+    CHECK(strlen(event->text) == event->text_bytes);
+    CHECK(moe_chat_result(play->chat, "call77777", "x", -1) ==
+          MOE_ERR_NOT_FOUND);
+    CHECK(moe_chat_result(play->chat, event->call_id, "early", -1) == MOE_OK);
+    CHECK(moe_chat_result(play->chat, NULL, "x", -1) == MOE_ERR_NOT_FOUND);
+}
+
 /* Lets the model answer with `words`; all events as one text. */
 static const char *answer(struct play *play, const char *words)
 {
@@ -151,6 +163,8 @@ static const char *answer(struct play *play, const char *words)
         status = moe_chat_next(play->chat, &play->last);
         if (status == MOE_OK)
             tell_event(play);
+        if (play->is_early && play->last.kind == MOE_EVENT_CALL_END)
+            result_early(play);
     }
     return status == MOE_OK ? play->told : moe_chat_error(play->chat);
 }
@@ -218,6 +232,29 @@ static void results_go_back_and_the_model_goes_on(void)
         strstr(answer(&play,
                       "<|python_tag|>{\"name\": \"now\", \"parameters\": {}}"),
                "call00002") != NULL);
+    close_play(&play);
+}
+
+static void results_may_come_early(void)
+{
+    struct play play;
+    moe_message message = {.struct_size = sizeof message};
+    REQUIRE(open_play(&play, LLAMA), "%s", why.message);
+    play.is_early = true;
+    CHECK(moe_chat_tools(play.chat, tools, -1, NULL) == MOE_OK);
+    moe_chat_say(play.chat, MOE_ROLE_USER, "Hi", -1);
+    CHECK(moe_chat_result(play.chat, NULL, "x", -1) == MOE_ERR_NOT_FOUND);
+    CHECK_TEXT(answer(&play, "<|python_tag|>{\"name\": \"now\", "
+                             "\"parameters\": {}}; {\"name\": \"now\", "
+                             "\"parameters\": {}}"),
+               "<0:now {} = {} as call00000><1:now {} = {} as call00001>#4");
+    for (int i = 2; i < 4; i++) {
+        REQUIRE(moe_chat_message(play.chat, i, &message) == MOE_OK);
+        CHECK(message.role == MOE_ROLE_TOOL && message.text_bytes == 5);
+        CHECK_TEXT(message.call_id, i == 2 ? "call00000" : "call00001");
+    }
+    CHECK(moe_chat_result(play.chat, NULL, "x", -1) == MOE_ERR_NOT_FOUND);
+    CHECK_TEXT(answer(&play, "Now."), "Now.#1");
     close_play(&play);
 }
 
@@ -590,6 +627,7 @@ static const struct test tests[] = {
     {"a_call_is_told_while_it_is_written", a_call_is_told_while_it_is_written},
     {"results_go_back_and_the_model_goes_on",
      results_go_back_and_the_model_goes_on},
+    {"results_may_come_early", results_may_come_early},
     {"no_call_is_lost", no_call_is_lost},
     {"what_is_required_is_called", what_is_required_is_called},
     {"a_trigger_arms_the_grammar", a_trigger_arms_the_grammar},
