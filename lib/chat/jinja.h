@@ -219,9 +219,9 @@ struct moe__lexer {
     struct moe__lexeme pending;         /* begins after a text */
     char brackets[MOE__LEXER_BRACKETS]; /* [n_brackets] open ones */
     int32_t n_brackets;
-    size_t counted; /* bytes of source whose lines were counted */
-    size_t line_begin;
+    size_t counted; /* bytes of source before line and column */
     int32_t line;
+    int32_t column;
 };
 
 /* jinja_lex.c */

@@ -10,22 +10,22 @@ void moe__lexer_init(struct moe__lexer *lexer, struct moe__slice source)
     *lexer = (struct moe__lexer){.source = source,
                                  .inside = MOE__LEXEME_TEXT,
                                  .is_line_start = true,
-                                 .line = 1};
+                                 .line = 1,
+                                 .column = 1};
 }
 
 /* Where a lexeme lies; positions come in ascending order. */
 static void lexer_place(struct moe__lexer *lexer, size_t pos,
                         struct moe__lexeme *out)
 {
-    for (; lexer->counted < pos; lexer->counted++)
-        if (lexer->source.data[lexer->counted] == '\n') {
-            lexer->line++;
-            lexer->line_begin = lexer->counted + 1;
-        }
+    for (; lexer->counted < pos; lexer->counted++) {
+        const int byte = lexer->source.data[lexer->counted];
+        const bool is_end = byte == '\n';
+        lexer->line += is_end;
+        lexer->column = is_end ? 1 : lexer->column + ((byte & 0xc0) != 0x80);
+    }
     out->line = lexer->line;
-    out->column = 1;
-    for (size_t i = lexer->line_begin; i < pos; i++)
-        out->column += (lexer->source.data[i] & 0xc0) != 0x80;
+    out->column = lexer->column;
 }
 
 static moe_status lexer_fail(struct moe__lexer *lexer, size_t pos,
