@@ -60,6 +60,17 @@ static moe_status gbnf_fail(const struct gbnf *gbnf, size_t at,
                      "gbnf: line %d, column %d: %s", line, column, what);
 }
 
+static moe_status gbnf_rule_fail(const struct gbnf *gbnf,
+                                 const struct gbnf_rule *rule, size_t at,
+                                 const char *what)
+{
+    char text[128];
+    moe__format(text, sizeof text, "rule \"%.*s\" %s",
+                (int)(rule->name.n < 64 ? rule->name.n : 64),
+                (const char *)rule->name.data, what);
+    return gbnf_fail(gbnf, at, text);
+}
+
 static moe_status gbnf_no_memory(const struct gbnf *gbnf)
 {
     return moe__fail(gbnf->err, MOE_ERR_NO_MEMORY, "gbnf: no memory");
@@ -192,7 +203,7 @@ static moe_status gbnf_hex(struct gbnf *gbnf, int32_t n_digits, uint32_t *code)
         *code =
             *code << 4 | (uint32_t)(is_letter ? lower - 'a' + 10 : byte - '0');
     }
-    if (*code > 0x10ffff || (*code >= 0xd800 && *code <= 0xdfff))
+    if (*code > 0x10ffff)
         return gbnf_fail(gbnf, first, "this is no character");
     return MOE_OK;
 }
@@ -240,8 +251,11 @@ static moe_status gbnf_literal(struct gbnf *gbnf, moe__expr *out)
     const size_t first = gbnf->at++;
     moe__text_reset(&gbnf->literal);
     while (!gbnf_take(gbnf, '"')) {
+        const size_t begin = gbnf->at;
         uint32_t code;
         MOE__TRY(gbnf_char(gbnf, first, &code));
+        if (code >= 0xd800 && code <= 0xdfff)
+            return gbnf_fail(gbnf, begin, "this is no character");
         moe__text_code(&gbnf->literal, code);
     }
     *out = moe__grammar_bytes(gbnf->builder, moe__text_slice(&gbnf->literal));
@@ -454,7 +468,7 @@ static moe_status gbnf_definition(struct gbnf *gbnf)
     const size_t first = gbnf->at;
     MOE__TRY(gbnf_name(gbnf, &rule));
     if (rule->is_defined)
-        return gbnf_fail(gbnf, first, "the rule is defined twice");
+        return gbnf_rule_fail(gbnf, rule, first, "is defined twice");
     rule->is_defined = true;
     const moe__expr expr = rule->expr; /* rules may move */
     gbnf_space(gbnf, false);
@@ -474,8 +488,8 @@ static moe_status gbnf_read(struct gbnf *gbnf, moe__expr *start)
         MOE__TRY(gbnf_definition(gbnf));
     for (int32_t i = 0; i < gbnf->n_rules; i++)
         if (!gbnf->rules[i].is_defined)
-            return gbnf_fail(gbnf, gbnf->rules[i].used_at,
-                             "the rule is not defined");
+            return gbnf_rule_fail(gbnf, &gbnf->rules[i], gbnf->rules[i].used_at,
+                                  "is not defined");
     MOE__TRY(gbnf_rule(gbnf, moe__slice_str("root"), gbnf->at, &root));
     if (!root->is_defined)
         return moe__fail(gbnf->err, MOE_ERR_ARGUMENT,

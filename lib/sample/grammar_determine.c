@@ -36,9 +36,11 @@ struct determine {
     struct determine_set *sets; /* [grammar n_states] */
     int32_t *members;           /* [n_members] of all sets, and one in work */
     int32_t *edges;             /* [n_edges] of the set that is expanded */
+    int32_t *covers;            /* [cap_covers] states that its bytes lead to */
     int32_t *order;             /* [n_order] net rules by number */
     int32_t n_slots;            /* a power of two */
     int32_t cap_sets, n_members, cap_members, n_edges, cap_edges;
+    int32_t cap_covers;
     int32_t n_order, cap_order;
     int32_t work_first; /* of the set in work */
     int32_t stamp;
@@ -257,38 +259,84 @@ static moe_status set_of_one(struct determine *d, int32_t at,
     return set_end(d, d->sets[at].rule, state);
 }
 
-static moe_status expand_bytes(struct determine *d, int32_t at)
+/* Cuts the bytes where edges begin or end: number[byte] is the range that a
+ * byte is in. */
+static void cut_bytes(const struct determine *d, int32_t number[256])
 {
-    const struct moe__net_edge *all = d->net->edges;
-    const bool is_merged = set_is_merged(d, d->sets[at].rule);
-    bool begins[257] = {false};
-    int32_t to;
-    MOE__TRY(gather_edges(d, at, MOE__NET_BYTE));
+    bool begins[257] = {true};
+    int32_t n = 0;
     for (int32_t i = 0; i < d->n_edges; i++) {
-        const struct moe__net_edge *edge = &all[d->edges[i]];
+        const struct moe__net_edge *edge = &d->net->edges[d->edges[i]];
         begins[edge->first] = true;
         begins[edge->last + 1] = true;
-        if (is_merged)
-            continue;
-        MOE__TRY(set_of_one(d, at, edge, &to));
-        MOE__TRY(determine_edge(d, at, edge->first, edge->last, to));
     }
-    for (int32_t first = 0, end; is_merged && first < 256; first = end) {
-        for (end = first + 1; end < 256 && !begins[end]; end++) {
+    for (int32_t byte = 0; byte < 256; byte++) {
+        n += begins[byte];
+        number[byte] = n - 1;
+    }
+}
+
+/* covers: the edges by the ranges that they cover, range i from ends[i - 1] to
+ * ends[i].  So many edges of one byte each cost no more than themselves. */
+static moe_status cover_bytes(struct determine *d, const int32_t number[256],
+                              int32_t ends[256])
+{
+    const struct moe__net_edge *all = d->net->edges;
+    int32_t n = 0;
+    memset(ends, 0, 256 * sizeof *ends);
+    for (int32_t i = 0; i < d->n_edges; i++) {
+        const struct moe__net_edge *edge = &all[d->edges[i]];
+        MOE__TRY(
+            determine_step(d, 1 + number[edge->last] - number[edge->first]));
+        for (int32_t k = number[edge->first]; k <= number[edge->last]; k++)
+            ends[k]++;
+    }
+    for (int32_t i = 0; i < 256; i++) {
+        n += ends[i];
+        ends[i] = n - ends[i];
+    }
+    if (!MOE__GRAMMAR_ROOM(d->mem, d->covers, d->cap_covers, n))
+        return MOE_ERR_NO_MEMORY;
+    for (int32_t i = 0; i < d->n_edges; i++) {
+        const struct moe__net_edge *edge = &all[d->edges[i]];
+        for (int32_t k = number[edge->first]; k <= number[edge->last]; k++)
+            d->covers[ends[k]++] = edge->to;
+    }
+    return MOE_OK;
+}
+
+/* What is read by the same byte is one set. */
+static moe_status expand_merged(struct determine *d, int32_t at)
+{
+    int32_t number[256], ends[256];
+    cut_bytes(d, number);
+    MOE__TRY(cover_bytes(d, number, ends));
+    for (int32_t first = 0, end; first < 256; first = end) {
+        const int32_t range = number[first];
+        int32_t to, i = range > 0 ? ends[range - 1] : 0;
+        for (end = first + 1; end < 256 && number[end] == range; end++) {
         }
-        if (!begins[first])
-            continue;
-        set_begin(d);
-        MOE__TRY(determine_step(d, d->n_edges));
-        for (int32_t i = 0; i < d->n_edges; i++) {
-            const struct moe__net_edge *edge = &all[d->edges[i]];
-            if (edge->first <= first && first <= edge->last)
-                MOE__TRY(set_add(d, edge->to));
-        }
-        if (d->n_members == d->work_first)
+        if (i == ends[range])
             continue; /* between the edges */
+        set_begin(d);
+        for (; i < ends[range]; i++)
+            MOE__TRY(set_add(d, d->covers[i]));
         MOE__TRY(set_end(d, d->sets[at].rule, &to));
         MOE__TRY(determine_edge(d, at, first, end - 1, to));
+    }
+    return MOE_OK;
+}
+
+static moe_status expand_bytes(struct determine *d, int32_t at)
+{
+    int32_t to;
+    MOE__TRY(gather_edges(d, at, MOE__NET_BYTE));
+    if (set_is_merged(d, d->sets[at].rule))
+        return expand_merged(d, at);
+    for (int32_t i = 0; i < d->n_edges; i++) {
+        const struct moe__net_edge *edge = &d->net->edges[d->edges[i]];
+        MOE__TRY(set_of_one(d, at, edge, &to));
+        MOE__TRY(determine_edge(d, at, edge->first, edge->last, to));
     }
     return MOE_OK;
 }
@@ -532,6 +580,7 @@ moe_status moe__grammar_determine(const struct moe__net *net,
     moe__mem_free(mem, d.sets, (size_t)d.cap_sets * sizeof *d.sets);
     moe__mem_free(mem, d.members, (size_t)d.cap_members * sizeof *d.members);
     moe__mem_free(mem, d.edges, (size_t)d.cap_edges * sizeof *d.edges);
+    moe__mem_free(mem, d.covers, (size_t)d.cap_covers * sizeof *d.covers);
     moe__mem_free(mem, d.order, (size_t)d.cap_order * sizeof *d.order);
     if (why.status != MOE_OK)
         return moe__fail(err, why.status, "%s", why.message);

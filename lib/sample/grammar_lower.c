@@ -112,7 +112,8 @@ static void lower_measure(struct lower *lower)
     const struct moe__grammar_builder *builder = lower->builder;
     for (int32_t i = 0; i < builder->n_nodes; i++) {
         const struct moe__grammar_node *node = &builder->nodes[i];
-        if (node->kind == MOE__GRAMMAR_REPEAT)
+        if (node->kind == MOE__GRAMMAR_REPEAT ||
+            (node->kind == MOE__GRAMMAR_RULE && node->first >= 0))
             lower->uses[node->first]++;
         else if (node->kind == MOE__GRAMMAR_JOIN ||
                  node->kind == MOE__GRAMMAR_EITHER)
@@ -208,7 +209,8 @@ static moe_status lower_join(struct lower *lower,
 
 /* x{m,} is m - 1 copies and x+, x* is x+ or nothing; x{m,n} is m copies, then
  * n - m from before each of which the end can be reached.  States of its own
- * keep loops out of `from` and `to`, which others use as well. */
+ * keep loops out of `from` and `to`, which others use as well; without a loop
+ * the last copy ends at `to`, so that nested ends are not chained. */
 static moe_status lower_repeat(struct lower *lower,
                                const struct moe__grammar_node *node,
                                int32_t from, int32_t to)
@@ -225,7 +227,7 @@ static moe_status lower_repeat(struct lower *lower,
         }
         if (i >= node->least && !is_loop)
             MOE__TRY(lower_empty(lower, at, to));
-        at = moe__net_state(lower->net);
+        at = i + 1 < n || is_loop ? moe__net_state(lower->net) : to;
         if (is_loop)
             MOE__TRY(lower_empty(lower, at, begin));
         MOE__TRY(lower_push(
@@ -233,7 +235,7 @@ static moe_status lower_repeat(struct lower *lower,
     }
     if (is_endless && node->least == 0)
         MOE__TRY(lower_empty(lower, from, to));
-    return lower_empty(lower, at, to);
+    return at == to ? MOE_OK : lower_empty(lower, at, to);
 }
 
 static moe_status lower_task_run(struct lower *lower, struct lower_task task)

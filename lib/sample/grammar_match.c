@@ -12,7 +12,10 @@
 
 /* Items that one step may look at: beyond them the byte is refused. */
 #define STEP_MAX_ITEMS (1 << 14)
-#define UNION_MAX_STEPS (1 << 14)
+/* Lists of items are tidied from this size on. */
+#define STEP_TIDY_ITEMS 64
+/* The state of a return that stands for all items of its place. */
+#define RETURN_ALL (-1)
 
 /* ------------------------------------------------------------------- steps */
 
@@ -23,9 +26,33 @@ static bool item_ends(const struct moe__places *p,
     return state->is_end || (state->is_loop && item->count >= state->least);
 }
 
+/* Adds the items of a place. */
+static moe_status step_add_all(struct moe__places *p,
+                               struct moe__place_list *list, int32_t place)
+{
+    const int32_t n = p->places[place].n;
+    if (n > STEP_MAX_ITEMS - list->n)
+        return MOE_ERR_UNSUPPORTED;
+    for (int32_t i = 0; i < n; i++)
+        MOE__TRY(moe__places_add(p, list, moe__place_items(p, place)[i]));
+    return MOE_OK;
+}
+
+/* Many places may hold the same items: so a list is tidied each time that it
+ * has doubled; whether it was. */
+static bool step_tidy(struct moe__place_list *list, int32_t *n_tidy)
+{
+    if (list->n <= *n_tidy)
+        return false;
+    moe__place_list_tidy(list);
+    *n_tidy = moe__max_i32(*n_tidy, 2 * list->n);
+    return true;
+}
+
 /* After what has arrived also the states to which it returns. */
 static moe_status step_return(struct moe__places *p)
 {
+    int32_t n_tidy = STEP_TIDY_ITEMS;
     p->closure++;
     for (int32_t i = 0; i < p->arrived.n; i++) {
         const struct moe__place_item item = p->arrived.data[i];
@@ -33,12 +60,11 @@ static moe_status step_return(struct moe__places *p)
         if (!item_ends(p, &item) || back->seen == p->closure)
             continue;
         back->seen = p->closure;
-        if (back->n > STEP_MAX_ITEMS - p->arrived.n)
-            return MOE_ERR_UNSUPPORTED;
-        for (int32_t k = 0; k < back->n; k++)
-            MOE__TRY(moe__places_add(p, &p->arrived,
-                                     moe__place_items(p, item.back)[k]));
+        MOE__TRY(step_add_all(p, &p->arrived, item.back));
+        if (step_tidy(&p->arrived, &n_tidy))
+            i = -1; /* what was returned from is seen */
     }
+    moe__place_list_tidy(&p->arrived);
     return MOE_OK;
 }
 
@@ -61,11 +87,9 @@ static moe_status step_call_add(struct moe__places *p, int32_t rule,
 static moe_status step_call(struct moe__places *p, int32_t rule,
                             struct moe__place_item item, bool is_last)
 {
-    if (!is_last)
-        return step_call_add(p, rule, item);
-    for (int32_t i = 0; i < p->places[item.back].n; i++)
-        MOE__TRY(step_call_add(p, rule, moe__place_items(p, item.back)[i]));
-    return MOE_OK;
+    if (is_last)
+        item.state = RETURN_ALL;
+    return step_call_add(p, rule, item);
 }
 
 /* The calls of a state and, if it reads bytes, the state itself. */
@@ -103,6 +127,20 @@ static int32_t lowest_bit(uint64_t word)
     return at;
 }
 
+/* p->set becomes the items to which a rule returns. */
+static moe_status step_gather(struct moe__places *p, int32_t head)
+{
+    int32_t n_tidy = STEP_TIDY_ITEMS;
+    p->set.n = 0;
+    for (int32_t i = head; i >= 0; i = p->returns[i].next) {
+        const struct moe__place_item item = p->returns[i].item;
+        MOE__TRY(item.state == RETURN_ALL ? step_add_all(p, &p->set, item.back)
+                                          : moe__places_add(p, &p->set, item));
+        step_tidy(&p->set, &n_tidy);
+    }
+    return MOE_OK;
+}
+
 /* Enters all rules that are called; callees have higher numbers. */
 static moe_status step_enter(struct moe__places *p)
 {
@@ -113,9 +151,7 @@ static moe_status step_enter(struct moe__places *p)
             const int32_t rule = 64 * word + lowest_bit(p->pending[word]);
             struct moe__place_item item = {grammar->starts[rule], 0, 0};
             p->pending[word] &= p->pending[word] - 1;
-            p->set.n = 0;
-            for (int32_t i = p->heads[rule]; i >= 0; i = p->returns[i].next)
-                MOE__TRY(moe__places_add(p, &p->set, p->returns[i].item));
+            MOE__TRY(step_gather(p, p->heads[rule]));
             p->heads[rule] = -1;
             MOE__TRY(moe__places_of(p, &p->set, &item.back));
             MOE__TRY(step_go_on(p, item));
@@ -128,19 +164,9 @@ static moe_status step_close(struct moe__places *p, int32_t *out)
 {
     p->result.n = 0;
     p->n_returns = 0;
-    p->union_left = UNION_MAX_STEPS;
     MOE__TRY(step_return(p));
-    moe__place_items_sort(p->arrived.data, p->arrived.n);
-    for (int32_t i = 0, end; i < p->arrived.n; i = end) {
-        struct moe__place_item item = p->arrived.data[i];
-        for (end = i + 1;
-             end < p->arrived.n &&
-             moe__place_item_compare(&item, &p->arrived.data[end]) == 0;
-             end++)
-            MOE__TRY(moe__places_unite(p, item.back, p->arrived.data[end].back,
-                                       0, &item.back));
-        MOE__TRY(step_go_on(p, item));
-    }
+    for (int32_t i = 0; i < p->arrived.n; i++)
+        MOE__TRY(step_go_on(p, p->arrived.data[i]));
     MOE__TRY(step_enter(p));
     return moe__places_of(p, &p->result, out);
 }
@@ -196,18 +222,14 @@ moe_status moe__places_step(struct moe__places *places, uint8_t byte,
                             int32_t *place)
 {
     struct moe__places *p = places;
-    const struct moe__place *from = &p->places[*place];
-    const int32_t class = p->grammar->class_of[byte];
-    int32_t next = from->nexts >= 0        ? p->nexts[from->nexts + class]
-                   : from->one[0] == class ? from->one[1]
-                                           : MOE__PLACE_UNKNOWN;
+    int32_t next = moe__places_known(p, *place, byte);
     if (next == MOE__PLACE_UNKNOWN) {
         const moe_status status = step_by(p, *place, byte, &next);
         if (status != MOE_OK) {
             moe__places_clear(p);
             return status;
         }
-        step_remember(p, *place, class, next);
+        step_remember(p, *place, p->grammar->class_of[byte], next);
     }
     *place = next;
     return MOE_OK;
@@ -259,7 +281,6 @@ static moe_status places_first(struct moe__places *p, int32_t *start)
     MOE__TRY(moe__places_intern(p, &done, 1, &first.back));
     p->result.n = 0;
     p->n_returns = 0;
-    p->union_left = UNION_MAX_STEPS;
     if (grammar->is_nullable)
         MOE__TRY(moe__places_add(p, &p->result, done));
     MOE__TRY(step_go_on(p, first));

@@ -5,9 +5,6 @@
  * time to time. */
 #include "sample/grammar_state.h"
 
-/* Places that the unions of one step may make, and how deep in the stacks they
- * may go. */
-#define UNION_MAX_DEPTH 256
 /* Bytes of places before those that are no longer needed are freed; at least,
  * and in relation to what was needed the last time. */
 #define TIDY_MIN_BYTES ((size_t)8 << 20)
@@ -22,26 +19,38 @@ moe_status moe__places_add(struct moe__places *p, struct moe__place_list *list,
     return MOE_OK;
 }
 
-int32_t moe__place_item_compare(const struct moe__place_item *a,
-                                const struct moe__place_item *b)
+static int32_t place_item_compare(const struct moe__place_item *a,
+                                  const struct moe__place_item *b)
 {
     if (a->state != b->state)
         return a->state < b->state ? -1 : 1;
-    return (a->count > b->count) - (a->count < b->count);
+    if (a->count != b->count)
+        return a->count < b->count ? -1 : 1;
+    return (a->back > b->back) - (a->back < b->back);
 }
 
-void moe__place_items_sort(struct moe__place_item *items, int32_t n)
+static void place_items_sort(struct moe__place_item *items, int32_t n)
 {
     for (int32_t gap = n / 2; gap > 0; gap = gap == 2 ? 1 : gap * 5 / 11)
         for (int32_t i = gap; i < n; i++) {
             const struct moe__place_item item = items[i];
             int32_t at = i;
-            for (; at >= gap &&
-                   moe__place_item_compare(&items[at - gap], &item) > 0;
+            for (; at >= gap && place_item_compare(&items[at - gap], &item) > 0;
                  at -= gap)
                 items[at] = items[at - gap];
             items[at] = item;
         }
+}
+
+void moe__place_list_tidy(struct moe__place_list *list)
+{
+    int32_t n = 0;
+    place_items_sort(list->data, list->n);
+    for (int32_t i = 0; i < list->n; i++)
+        if (n == 0 ||
+            place_item_compare(&list->data[n - 1], &list->data[i]) != 0)
+            list->data[n++] = list->data[i];
+    list->n = n;
 }
 
 const struct moe__place_item *moe__place_items(const struct moe__places *p,
@@ -88,14 +97,16 @@ static void slots_fill(struct moe__places *p)
                     p->places[i].hash) = i;
 }
 
-/* At most half full. */
-static moe_status slots_reserve(struct moe__places *p)
+/* Slots for n places, and as many to spare. */
+static moe_status slots_reserve(struct moe__places *p, int32_t n)
 {
-    if (p->n_places < p->cap_slots / 2)
-        return MOE_OK;
-    if (p->cap_slots > INT32_MAX / 4)
+    int32_t cap = moe__max_i32(p->cap_slots, 256);
+    while (n >= cap / 2 && cap <= INT32_MAX / 4)
+        cap *= 2;
+    if (n >= cap / 2)
         return MOE_ERR_UNSUPPORTED;
-    const int32_t cap = moe__max_i32(2 * p->cap_slots, 256);
+    if (cap == p->cap_slots)
+        return MOE_OK;
     int32_t *slots = moe__mem_alloc(p->mem, (size_t)cap * sizeof *slots);
     if (slots == NULL)
         return MOE_ERR_NO_MEMORY;
@@ -112,7 +123,7 @@ static moe_status place_intern_as(struct moe__places *p,
                                   int32_t n, int32_t normal, int32_t *out)
 {
     const uint32_t hash = items_hash(items, n);
-    MOE__TRY(slots_reserve(p));
+    MOE__TRY(slots_reserve(p, p->n_places));
     int32_t *slot = place_slot(p, items, n, hash);
     if (*slot < 0) {
         if (n > INT32_MAX / 2 - p->items.n)
@@ -169,88 +180,18 @@ moe_status moe__places_intern(struct moe__places *p,
             plain.count == items[i].count && plain.back == items[i].back;
         MOE__TRY(moe__places_add(p, &p->plain, plain));
     }
-    /* Two items made alike would need a union: then the place is left alone. */
-    for (int32_t i = 1; i < p->plain.n && !is_normal; i++)
-        is_normal = moe__place_item_compare(&p->plain.data[i - 1],
-                                            &p->plain.data[i]) >= 0;
-    if (!is_normal)
-        MOE__TRY(place_intern_as(p, p->plain.data, n, -1, &normal));
+    if (!is_normal) {
+        moe__place_list_tidy(&p->plain);
+        MOE__TRY(place_intern_as(p, p->plain.data, p->plain.n, -1, &normal));
+    }
     return place_intern_as(p, items, n, normal, out);
-}
-
-/* ------------------------------------------------------------------ unions */
-
-/* Appends an item to `merged` from `base` on, or unites it with the last. */
-static moe_status merged_add(struct moe__places *p, int32_t base,
-                             struct moe__place_item item, int32_t depth)
-{
-    struct moe__place_list *merged = &p->merged;
-    if (merged->n == base ||
-        moe__place_item_compare(&merged->data[merged->n - 1], &item) != 0)
-        return moe__places_add(p, merged, item);
-    int32_t back = merged->data[merged->n - 1].back;
-    MOE__TRY(moe__places_unite(p, back, item.back, depth + 1, &back));
-    merged->data[merged->n - 1].back = back;
-    return MOE_OK;
-}
-
-/* Takes what is above `base` from the stack and interns it. */
-static moe_status merged_take(struct moe__places *p, int32_t base, int32_t *out)
-{
-    const moe_status status =
-        moe__places_intern(p, p->merged.data + base, p->merged.n - base, out);
-    p->merged.n = base;
-    return status;
-}
-
-static moe_status unite_items(struct moe__places *p, int32_t a, int32_t b,
-                              int32_t depth)
-{
-    const int32_t base = p->merged.n;
-    int32_t i = 0, k = 0;
-    while (i < p->places[a].n || k < p->places[b].n) {
-        const bool is_b =
-            i == p->places[a].n ||
-            (k < p->places[b].n &&
-             moe__place_item_compare(&moe__place_items(p, a)[i],
-                                     &moe__place_items(p, b)[k]) > 0);
-        const struct moe__place_item item =
-            is_b ? moe__place_items(p, b)[k++] : moe__place_items(p, a)[i++];
-        MOE__TRY(merged_add(p, base, item, depth));
-    }
-    return MOE_OK;
-}
-
-moe_status moe__places_unite(struct moe__places *p, int32_t a, int32_t b,
-                             int32_t depth, int32_t *out)
-{
-    struct moe__place_union *known =
-        &p->unions[((uint32_t)a * 31u + (uint32_t)b) % MOE__PLACE_UNIONS];
-    const int32_t base = p->merged.n;
-    if (a == b) {
-        *out = a;
-        return MOE_OK;
-    }
-    if (known->a == a && known->b == b) {
-        *out = known->both;
-        return MOE_OK;
-    }
-    if (depth > UNION_MAX_DEPTH || --p->union_left < 0)
-        return MOE_ERR_UNSUPPORTED;
-    MOE__TRY(unite_items(p, a, b, depth));
-    MOE__TRY(merged_take(p, base, out));
-    *known = (struct moe__place_union){a, b, *out};
-    return MOE_OK;
 }
 
 moe_status moe__places_of(struct moe__places *p, struct moe__place_list *list,
                           int32_t *out)
 {
-    const int32_t base = p->merged.n;
-    moe__place_items_sort(list->data, list->n);
-    for (int32_t i = 0; i < list->n; i++)
-        MOE__TRY(merged_add(p, base, list->data[i], 0));
-    return merged_take(p, base, out);
+    moe__place_list_tidy(list);
+    return moe__places_intern(p, list->data, list->n, out);
 }
 
 /* ------------------------------------------------------------------ memory */
@@ -280,30 +221,36 @@ static void tidy_mark(const struct moe__places *p, const int32_t *roots,
     }
 }
 
-/* Moves what is needed together; numbers [n_places] become the new ones. */
-static void tidy_move(struct moe__places *p, int32_t *numbers)
+/* Puts what is marked together in `to`, which has room for it and may be
+ * `from`; numbers [n_places] become the new ones. */
+static void tidy_move(struct moe__places *to, const struct moe__places *from,
+                      int32_t *numbers)
 {
+    const int32_t n_before = from->n_places;
     int32_t n_places = 0, n_items = 0;
-    for (int32_t i = 0; i < p->n_places; i++) {
-        struct moe__place place = p->places[i];
+    for (int32_t i = 0; i < n_before; i++) {
+        struct moe__place place = from->places[i];
         if (numbers[i] == 0)
             continue;
         numbers[i] = n_places;
         for (int32_t k = 0; k < place.n; k++) {
-            struct moe__place_item item = p->items.data[place.first + k];
+            struct moe__place_item item = from->items.data[place.first + k];
             item.back = numbers[item.back];
-            p->items.data[n_items + k] = item;
+            to->items.data[n_items + k] = item;
         }
         place.first = n_items;
-        place.hash = items_hash(p->items.data + n_items, place.n);
+        place.hash = items_hash(to->items.data + n_items, place.n);
         place.normal = numbers[place.normal];
         place.seen = 0;
         place.nexts = place.one[0] = -1;
-        p->places[n_places++] = place;
+        to->places[n_places++] = place;
         n_items += place.n;
     }
-    p->n_places = n_places;
-    p->items.n = n_items;
+    to->n_places = n_places;
+    to->items.n = n_items;
+    to->n_nexts = 0;
+    to->closure = 0;
+    slots_fill(to);
 }
 
 bool moe__places_tidy(struct moe__places *places, int32_t *roots, int32_t n)
@@ -316,14 +263,10 @@ bool moe__places_tidy(struct moe__places *places, int32_t *roots, int32_t n)
     if (numbers == NULL)
         return false; /* the next step may find memory or fail */
     tidy_mark(p, roots, n, numbers);
-    tidy_move(p, numbers);
+    tidy_move(p, p, numbers);
     for (int32_t i = 0; i < n; i++)
         roots[i] = numbers[roots[i]];
     moe__mem_free(p->mem, numbers, bytes);
-    p->n_nexts = 0;
-    p->closure = 0;
-    memset(p->unions, 0, sizeof p->unions);
-    slots_fill(p);
     p->tidy_bytes = places_bytes(p) * TIDY_FACTOR;
     if (p->tidy_bytes < TIDY_MIN_BYTES)
         p->tidy_bytes = TIDY_MIN_BYTES;
@@ -337,7 +280,6 @@ void moe__places_clear(struct moe__places *p)
         p->heads[i] = -1;
     for (int32_t i = 0; i < moe__ceil_div(n_rules, 64); i++)
         p->pending[i] = 0;
-    p->merged.n = 0;
 }
 
 moe_status moe__places_begin(struct moe__mem *mem,
@@ -361,35 +303,40 @@ moe_status moe__places_begin(struct moe__mem *mem,
     return MOE_OK;
 }
 
-moe_status moe__places_copy(struct moe__mem *mem,
-                            const struct moe__places *places,
-                            struct moe__places **out)
+static moe_status copy_marked(struct moe__places *to,
+                              const struct moe__places *from, int32_t *numbers)
 {
+    int32_t n_places = 0, n_items = 0;
+    for (int32_t i = 0; i < from->n_places; i++)
+        if (numbers[i] != 0) {
+            n_places++;
+            n_items += from->places[i].n;
+        }
+    if (!MOE__GRAMMAR_ROOM(to->mem, to->places, to->cap_places, n_places) ||
+        !MOE__GRAMMAR_ROOM(to->mem, to->items.data, to->items.cap, n_items))
+        return MOE_ERR_NO_MEMORY;
+    MOE__TRY(slots_reserve(to, n_places));
+    tidy_move(to, from, numbers);
+    return MOE_OK;
+}
+
+moe_status moe__places_copy(struct moe__mem *mem,
+                            const struct moe__places *places, int32_t *roots,
+                            int32_t n, struct moe__places **out)
+{
+    const size_t bytes = (size_t)places->n_places * sizeof(int32_t);
+    int32_t *numbers = moe__mem_alloc(mem, bytes);
     moe_status status =
         moe__places_begin(mem, places->grammar, places->reach, out);
-    struct moe__places *p = *out;
-    if (status == MOE_OK &&
-        (!MOE__GRAMMAR_ROOM(mem, p->places, p->cap_places, places->n_places) ||
-         !MOE__GRAMMAR_ROOM(mem, p->items.data, p->items.cap, places->items.n)))
+    if (numbers == NULL)
         status = MOE_ERR_NO_MEMORY;
     if (status == MOE_OK) {
-        memcpy(p->places, places->places,
-               (size_t)places->n_places * sizeof *p->places);
-        memcpy(p->items.data, places->items.data,
-               (size_t)places->items.n * sizeof *p->items.data);
-        p->n_places = places->n_places;
-        p->items.n = places->items.n;
-        for (int32_t i = 0; i < p->n_places; i++) {
-            p->places[i].seen = 0;
-            p->places[i].nexts = p->places[i].one[0] = -1;
-        }
-        while (status == MOE_OK && p->n_places >= p->cap_slots / 2)
-            status = slots_reserve(p);
+        tidy_mark(places, roots, n, numbers);
+        status = copy_marked(*out, places, numbers);
     }
-    if (status != MOE_OK) {
-        moe__places_destroy(p);
-        *out = NULL;
-    }
+    for (int32_t i = 0; i < n && status == MOE_OK; i++)
+        roots[i] = numbers[roots[i]];
+    moe__mem_free(mem, numbers, bytes);
     return status;
 }
 
@@ -415,7 +362,6 @@ void moe__places_destroy(struct moe__places *places)
     list_free(mem, &p->arrived);
     list_free(mem, &p->result);
     list_free(mem, &p->set);
-    list_free(mem, &p->merged);
     list_free(mem, &p->plain);
     moe__mem_free(mem, p, sizeof *p);
 }

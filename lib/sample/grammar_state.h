@@ -164,8 +164,9 @@ moe_status moe__grammar_determine(const struct moe__net *net,
 /* ---------------------------------------------------------------- places */
 
 /* Where a text can go on: a set of stacks.  Each item is a state and the place
- * to which its rule returns; items with the same state and count are one, so
- * equal sets are equal numbers, and ambiguity costs no more than states. */
+ * to which its rule returns, which several items may share: so what a text of n
+ * bytes can mean takes no more than n items per state, and equal sets are equal
+ * numbers. */
 struct moe__place_item {
     int32_t state;
     int32_t count; /* calls a loop has made; else 0 */
@@ -173,7 +174,7 @@ struct moe__place_item {
 };
 
 struct moe__place {
-    int32_t first, n; /* items, sorted by state and count */
+    int32_t first, n; /* items, sorted */
     uint32_t hash;
     int32_t normal; /* allows the same tokens, with counts made alike */
     int32_t seen;   /* the last closure that returned to it */
@@ -183,7 +184,6 @@ struct moe__place {
 
 #define MOE__PLACE_NONE 0       /* no stack: a byte was forbidden */
 #define MOE__PLACE_UNKNOWN (-1) /* not worked out yet */
-#define MOE__PLACE_UNIONS 512   /* that are remembered */
 
 struct moe__place_list {
     struct moe__place_item *data; /* [n] */
@@ -196,16 +196,11 @@ struct moe__place_return {
     int32_t next; /* or -1 */
 };
 
-struct moe__place_union {
-    int32_t a, b, both;
-};
-
 struct moe__places {
     struct moe__mem *mem;
     const struct moe__grammar *grammar;
     int32_t reach;
-    int32_t closure; /* the number of the step */
-    int32_t union_left;
+    int32_t closure;           /* the number of the step */
     struct moe__place *places; /* [n_places], 0 is NONE */
     int32_t n_places, cap_places;
     struct moe__place_list items;
@@ -215,12 +210,10 @@ struct moe__places {
         *nexts; /* [n_nexts, n_classes] places, MOE__PLACE_UNKNOWN or NONE */
     int32_t n_nexts, cap_nexts;
     size_t tidy_bytes;
-    struct moe__place_union unions[MOE__PLACE_UNIONS];
     /* Of one step: */
     struct moe__place_list arrived;
     struct moe__place_list result;
     struct moe__place_list set;        /* one place before it is interned */
-    struct moe__place_list merged;     /* a stack of unions */
     struct moe__place_list plain;      /* with normal counts */
     struct moe__place_return *returns; /* [n_returns] */
     int32_t n_returns, cap_returns;
@@ -229,12 +222,11 @@ struct moe__places {
 };
 
 /* Between grammar_places.c and grammar_match.c: lists, and places as numbers.
- * All but the first four can fail. */
+ */
 const struct moe__place_item *moe__place_items(const struct moe__places *p,
                                                int32_t place);
-int32_t moe__place_item_compare(const struct moe__place_item *a,
-                                const struct moe__place_item *b);
-void moe__place_items_sort(struct moe__place_item *items, int32_t n);
+/* Sorts it, each item once. */
+void moe__place_list_tidy(struct moe__place_list *list);
 /* Forgets what a step that failed had begun. */
 void moe__places_clear(struct moe__places *p);
 moe_status moe__places_add(struct moe__places *p, struct moe__place_list *list,
@@ -243,12 +235,9 @@ moe_status moe__places_add(struct moe__places *p, struct moe__place_list *list,
 moe_status moe__places_intern(struct moe__places *p,
                               const struct moe__place_item *items, int32_t n,
                               int32_t *out);
-/* The place of items in any order; they are sorted. */
+/* The place of items in any order; they are tidied. */
 moe_status moe__places_of(struct moe__places *p, struct moe__place_list *list,
                           int32_t *out);
-/* The stacks of both; depth 0. */
-moe_status moe__places_unite(struct moe__places *p, int32_t a, int32_t b,
-                             int32_t depth, int32_t *out);
 /* Without a place; to be destroyed also after a failure. */
 moe_status moe__places_begin(struct moe__mem *mem,
                              const struct moe__grammar *grammar, int32_t reach,
@@ -259,14 +248,26 @@ moe_status moe__places_begin(struct moe__mem *mem,
 moe_status moe__places_create(struct moe__mem *mem,
                               const struct moe__grammar *grammar, int32_t reach,
                               struct moe__places **out, int32_t *start);
+/* What the roots [n] need, and renumbers them; to be destroyed also after a
+ * failure. */
 moe_status moe__places_copy(struct moe__mem *mem,
-                            const struct moe__places *places,
-                            struct moe__places **out);
+                            const struct moe__places *places, int32_t *roots,
+                            int32_t n, struct moe__places **out);
 void moe__places_destroy(struct moe__places *places);
 /* The place after a byte; MOE__PLACE_NONE if it is forbidden.  On failure (no
  * memory; MOE_ERR_UNSUPPORTED: beyond the limits) *place is unchanged. */
 moe_status moe__places_step(struct moe__places *places, uint8_t byte,
                             int32_t *place);
+/* The same if it was worked out before, else UNKNOWN. */
+MOE__INLINE int32_t moe__places_known(const struct moe__places *places,
+                                      int32_t place, uint8_t byte)
+{
+    const struct moe__place *from = &places->places[place];
+    const int32_t class = places->grammar->class_of[byte];
+    return from->nexts >= 0        ? places->nexts[from->nexts + class]
+           : from->one[0] == class ? from->one[1]
+                                   : MOE__PLACE_UNKNOWN;
+}
 int32_t moe__places_normal(const struct moe__places *places, int32_t place);
 bool moe__places_can_end(const struct moe__places *places, int32_t place);
 /* The bytes that may follow: how many, and the first. */
@@ -278,9 +279,23 @@ bool moe__places_tidy(struct moe__places *places, int32_t *roots, int32_t n);
 
 /* ------------------------------------------------------------------ trie */
 
+/* Sorts of bytes and of characters: a token has those of its bytes, which below
+ * 128 are ranges; REST if it is not all of whole characters. */
+#define MOE__TRIE_SHORT 32
+#define MOE__TRIE_SORTS 31
+#define MOE__TRIE_CHARS 29 /* characters of several bytes */
+#define MOE__TRIE_REST 30
+/* Rows of tokens: by sort, then those with more than n characters for each n
+ * up to SHORT; with more than 0 are all that have bytes. */
+#define MOE__TRIE_ROW_LONGER MOE__TRIE_SORTS
+#define MOE__TRIE_N_ROWS (MOE__TRIE_SORTS + MOE__TRIE_SHORT)
+/* The sort of ASCII bytes from first[i] on; ends with 128. */
+extern const uint8_t moe__trie_sort_first[MOE__TRIE_CHARS + 1];
+
 struct moe__trie_node {
     uint32_t end;   /* the node after all below this one */
     uint32_t first; /* token; they end where those of the next node begin */
+    uint32_t sorts; /* bits: of all tokens here and below */
     uint8_t byte;
     bool has_token;
     uint16_t depth; /* 1 below the root, which is no node */
@@ -293,13 +308,12 @@ struct moe__trie {
     struct moe__trie_node *nodes; /* [n_nodes + 1] */
     int32_t *tokens;              /* [n_tokens] those with bytes */
     uint64_t *is_long;            /* [n_words] bits of the others */
+    uint64_t *rows;               /* [N_ROWS, n_words] bits of tokens */
     uint32_t n_nodes, n_short_nodes;
     int32_t n_tokens;
     int32_t n_vocab;
     int32_t n_words; /* of a mask */
     int32_t max_depth;
 };
-
-#define MOE__TRIE_SHORT 16
 
 #endif

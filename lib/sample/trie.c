@@ -8,6 +8,13 @@
 
 #define TRIE_MAX_DEPTH 65535
 
+/* Such that what grammars tell apart in long texts is told apart: the bytes
+ * that end or escape strings, white space, letters, hexadecimal digits. */
+const uint8_t moe__trie_sort_first[MOE__TRIE_CHARS + 1] = {
+    0,    '\t', '\n', 0x0b, ' ', '!', '"', '#', '\'', '(',
+    ',',  '-',  '.',  '/',  '0', ':', ';', 'A', 'G',  '[',
+    '\\', ']',  '^',  '_',  '`', 'a', 'g', '{', '~',  128};
+
 struct trie_work {
     const struct moe__slice *pieces;
     int32_t *tokens; /* [n] those with bytes; sorted */
@@ -65,6 +72,35 @@ static size_t trie_shared(const struct trie_work *work, int32_t i)
     return n;
 }
 
+static void trie_set(uint64_t *words, int32_t token)
+{
+    words[token / 64] |= (uint64_t)1 << (token % 64);
+}
+
+/* Puts a token in its rows; the sorts of its characters. */
+static uint32_t trie_rows_set(struct moe__trie *trie, struct moe__slice piece,
+                              int32_t token)
+{
+    const size_t n_words = (size_t)trie->n_words;
+    uint32_t sorts = 0;
+    for (size_t n_chars = 0; piece.n > 0; n_chars++) {
+        uint32_t code;
+        const int32_t n = moe__utf8_decode(piece, &code);
+        size_t sort = n < 0 ? MOE__TRIE_REST : MOE__TRIE_CHARS;
+        if (n == 1)
+            for (sort = 0; moe__trie_sort_first[sort + 1] <= code;)
+                sort++;
+        sorts |= (uint32_t)1 << sort;
+        trie_set(trie->rows + sort * n_words, token);
+        if (n_chars < MOE__TRIE_SHORT)
+            trie_set(trie->rows + (MOE__TRIE_ROW_LONGER + n_chars) * n_words,
+                     token);
+        piece.data += moe__max_i32(n, 1);
+        piece.n -= (size_t)moe__max_i32(n, 1);
+    }
+    return sorts;
+}
+
 /* Nodes are the bytes that are not shared; `path` [max_depth] holds those that
  * are open. */
 static void trie_fill(struct moe__trie *trie, const struct trie_work *work,
@@ -73,16 +109,16 @@ static void trie_fill(struct moe__trie *trie, const struct trie_work *work,
     uint32_t n = 0;
     size_t depth = 0;
     for (int32_t i = 0; i < work->n; i++) {
-        const struct moe__slice piece = work->pieces[work->tokens[i]];
-        const bool is_long = piece.n > MOE__TRIE_SHORT;
+        const int32_t token = work->tokens[i];
+        const struct moe__slice piece = work->pieces[token];
         const size_t shared = trie_shared(work, i);
+        const uint32_t sorts = trie_rows_set(trie, piece, token);
         while (depth > shared)
             trie->nodes[path[--depth]].end = n;
-        if (!is_long)
-            trie->n_short_nodes = n + (uint32_t)(piece.n - shared);
+        if (piece.n > MOE__TRIE_SHORT)
+            trie_set(trie->is_long, token);
         else
-            trie->is_long[work->tokens[i] / 64] |= (uint64_t)1
-                                                   << (work->tokens[i] % 64);
+            trie->n_short_nodes = n + (uint32_t)(piece.n - shared);
         for (; depth < piece.n; depth++) {
             path[depth] = n;
             trie->nodes[n++] =
@@ -91,7 +127,9 @@ static void trie_fill(struct moe__trie *trie, const struct trie_work *work,
                                         .has_token = depth + 1 == piece.n,
                                         .depth = (uint16_t)(depth + 1)};
         }
-        trie->tokens[i] = work->tokens[i];
+        for (size_t k = 0; k < depth; k++)
+            trie->nodes[path[k]].sorts |= sorts;
+        trie->tokens[i] = token;
     }
     while (depth > 0)
         trie->nodes[path[--depth]].end = n;
@@ -121,6 +159,11 @@ static moe_status trie_measure(struct moe__trie *trie,
     return MOE_OK;
 }
 
+static size_t trie_row_words(const struct moe__trie *trie)
+{
+    return MOE__TRIE_N_ROWS * ((size_t)trie->n_words + 1);
+}
+
 static moe_status trie_build(struct moe__trie *trie,
                              const struct trie_work *work, struct moe__err *err)
 {
@@ -134,7 +177,9 @@ static moe_status trie_build(struct moe__trie *trie,
         moe__mem_calloc(mem, (size_t)trie->n_tokens + 1, sizeof *trie->tokens);
     trie->is_long =
         moe__mem_calloc(mem, (size_t)trie->n_words + 1, sizeof *trie->is_long);
-    const bool has_room = path && trie->nodes && trie->tokens && trie->is_long;
+    trie->rows = moe__mem_calloc(mem, trie_row_words(trie), sizeof *trie->rows);
+    const bool has_room =
+        path && trie->nodes && trie->tokens && trie->is_long && trie->rows;
     if (has_room)
         trie_fill(trie, work, path);
     moe__mem_free(mem, path, n_path * sizeof *path);
@@ -186,5 +231,6 @@ void moe__trie_destroy(struct moe__trie *trie)
                   ((size_t)trie->n_tokens + 1) * sizeof *trie->tokens);
     moe__mem_free(mem, trie->is_long,
                   ((size_t)trie->n_words + 1) * sizeof *trie->is_long);
+    moe__mem_free(mem, trie->rows, trie_row_words(trie) * sizeof *trie->rows);
     moe__mem_free(mem, trie, sizeof *trie);
 }
