@@ -1162,8 +1162,9 @@ MOE_API moe_status moe_chat_say(moe_chat *chat, moe_role role, const char *text,
  *
  * event    filled up to event->struct_size.
  * Returns  MOE_OK with an event; MOE_ERR_STATE (nothing to answer);
- *          MOE_ERR_CONTEXT_FULL; MOE_ERR_ARGUMENT (the format refuses the
- *          conversation: the sentence has the message's index);
+ *          MOE_ERR_CONTEXT_FULL; MOE_ERR_ARGUMENT and MOE_ERR_UNSUPPORTED (the
+ *          format refuses the conversation: the sentence has the message's
+ *          index; the model is a vocabulary only);
  *          MOE_ERR_NO_MEMORY; MOE_ERR_BUSY.
  * Threads  one caller at a time per chat.
  * Since    0.1 */
@@ -1207,8 +1208,9 @@ typedef struct moe_message {
 
 /* Appends a message with all that belongs to it.
  * message  copied.
- * Returns  as moe_chat_say; MOE_ERR_ARGUMENT also for arguments of a call that
- *          are no JSON object; MOE_ERR_PARAMS_TOO_NEW.
+ * Returns  as moe_chat_say; MOE_ERR_ARGUMENT also for calls that are not the
+ *          assistant's or whose arguments are no JSON object;
+ *          MOE_ERR_PARAMS_TOO_NEW.
  * Threads  one caller at a time per chat.
  * Since    0.1 */
 MOE_API moe_status moe_chat_add(moe_chat *chat, const moe_message *message);
@@ -1247,8 +1249,8 @@ MOE_API moe_status moe_chat_tools(moe_chat *chat, const char *tools,
 /* Appends messages from JSON, as OpenAI's: [{"role", "content", ...}].  All or
  * none.
  * json     [json_bytes] or NUL-terminated with -1.
- * Returns  as moe_chat_add; MOE_ERR_ARGUMENT (line and column, or the index of
- *          the message, and why).
+ * Returns  as moe_chat_add; MOE_ERR_FORMAT (no JSON: line and column);
+ *          MOE_ERR_ARGUMENT (which message and member, and why).
  * Threads  one caller at a time per chat.
  * Since    0.1 */
 MOE_API moe_status moe_chat_load(moe_chat *chat, const char *json,
@@ -1302,7 +1304,17 @@ MOE_API moe_status moe_chat_describe(const moe_chat *chat, moe_chat_info *info);
 MOE_API moe_status moe_chat_render(moe_chat *chat, moe_token *ids, size_t cap,
                                    size_t *n);
 
-/* A piece of that prompt: its text, and who wrote it. */
+/* The ids that the context holds: the last prompt, then its answer without the
+ * token that ended it.
+ * ids      [cap] or NULL with cap 0.    n  receives the number of ids.
+ * Shapes   ids int32 [n].
+ * Returns  MOE_OK; MOE_ERR_BUFFER; MOE_ERR_ARGUMENT; MOE_ERR_BUSY.
+ * Threads  one caller at a time per chat.
+ * Since    0.1 */
+MOE_API moe_status moe_chat_tokens(moe_chat *chat, moe_token *ids, size_t cap,
+                                   size_t *n);
+
+/* A piece of the prompt: its text, and who wrote it. */
 typedef struct moe_part {
     size_t struct_size;
     const char *text; /* not NUL-terminated; lent until a call on the chat that
@@ -1325,6 +1337,7 @@ MOE_API moe_status moe_chat_part(moe_chat *chat, int32_t index, moe_part *part);
  * an answer of a grammar calls nothing.
  * grammar  held; NULL: none.
  * Returns  MOE_OK; MOE_ERR_ARGUMENT (made for another vocabulary);
+ *          MOE_ERR_UNSUPPORTED (the model is a vocabulary only);
  *          MOE_ERR_STATE (an answer is being written); MOE_ERR_BUSY.
  * Threads  one caller at a time per chat.
  * Since    0.1 */

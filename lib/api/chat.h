@@ -8,7 +8,8 @@
  *     chat_json.c      the same as JSON
  *     chat_tools.c     tools, and which grammar an answer is bound to
  *     chat_prompt.c    from messages to tokens; what of them is known
- *     chat_answer.c    from tokens to events */
+ *     chat_answer.c    from tokens to events
+ *     chat_calls.c     the calls among them */
 #ifndef MOE_API_CHAT_H
 #define MOE_API_CHAT_H
 
@@ -95,14 +96,22 @@ moe_status moe__chat_idle(moe_chat *chat);
 /* chat_messages.c: looks for marks that are not the format's, and appends. */
 moe_status moe__chat_append(moe_chat *chat, const struct moe__message *message);
 
-/* It has a name, and arguments that are an object or nothing. */
+/* It has a name, and arguments that are an object or nothing; where: it is, for
+ * the sentence. */
 moe_status moe__chat_check_call(moe_chat *chat, const struct moe__call *call,
-                                int32_t index);
+                                const char *where);
 
 /* chat_prompt.c: the prompt that fits, and its ids. */
 moe_status moe__chat_make_prompt(moe_chat *chat);
 /* Takes back what the prompt does not share with what is known. */
 moe_status moe__chat_reuse(moe_chat *chat);
+
+/* chat_calls.c: one of the parser's events as one of the chat's. */
+moe_status moe__chat_tell_call(moe_chat *chat,
+                               const struct moe__call_event *from,
+                               moe_event *event);
+/* Results that came while the answer was written, in the order of the calls. */
+moe_status moe__chat_keep_results(moe_chat *chat);
 
 /* chat_tools.c */
 moe_status moe__tools_set(moe_chat *chat, const struct moe__json *list,

@@ -90,14 +90,24 @@ static moe_status chat_read(moe_chat *chat, moe_event *event)
 
 /* What a token adds to the answer.  A vocabulary that puts a space before every
  * text has one before the first word of an answer, too: it is no part of it,
- * but of one that a grammar rules. */
+ * but of one that a grammar rules from there. */
 static struct moe__slice chat_piece(const moe_chat *chat, moe_token token)
 {
     const struct moe__slice piece = moe__vocab_piece(chat->model->vocab, token);
     const size_t n_skip = chat->answer.n_tokens == 1 && piece.n > 0 &&
-                          piece.data[0] == ' ' && chat->bound == NULL &&
+                          piece.data[0] == ' ' &&
+                          (chat->bound == NULL || chat->is_waiting) &&
                           moe__vocab_has_space_prefix(chat->model->vocab);
     return moe__slice_of(piece.data + n_skip, piece.n - n_skip);
+}
+
+/* What reads calls; NULL: nothing does, as in an answer of the host's grammar,
+ * which calls nothing. */
+static struct moe__calls *chat_parser(const moe_chat *chat)
+{
+    return chat->bound != NULL && chat->bound == chat->grammar
+               ? NULL
+               : chat->tools.parser;
 }
 
 /* Control tokens are not shown, but the stream must see those of reasoning and
@@ -106,7 +116,7 @@ static bool chat_is_mark(const moe_chat *chat, struct moe__slice name)
 {
     return moe__slice_has(chat->think_begin, name) ||
            moe__slice_has(chat->think_end, name) ||
-           (chat->tools.parser != NULL &&
+           (chat_parser(chat) != NULL &&
             moe__call_format_has_mark(chat->form.calls, name));
 }
 
@@ -164,127 +174,6 @@ static moe_status chat_generate(moe_chat *chat)
     return MOE_OK;
 }
 
-/* ------------------------------------------------------------------ calls */
-
-/* A text with a NUL behind it. */
-static const char *text_keep(struct moe__text *kept, struct moe__slice text)
-{
-    moe__text_reset(kept);
-    moe__text_add(kept, text);
-    moe__text_byte(kept, 0);
-    return kept->status == MOE_OK ? kept->data : "";
-}
-
-static bool calls_grow(struct moe__answer *answer)
-{
-    const size_t n = (size_t)answer->n_calls;
-    if (answer->n_calls < answer->cap_calls)
-        return true;
-    const int32_t cap = 2 * answer->cap_calls + 8;
-    struct moe__call *calls =
-        moe__arena_alloc(&answer->arena, (size_t)cap, sizeof *calls);
-    struct moe__slice *results =
-        moe__arena_alloc(&answer->arena, (size_t)cap, sizeof *results);
-    if (calls == NULL || results == NULL)
-        return false;
-    if (n > 0) {
-        memcpy(calls, answer->calls, n * sizeof *calls);
-        memcpy(results, answer->results, n * sizeof *results);
-    }
-    answer->calls = calls;
-    answer->results = results;
-    answer->cap_calls = cap;
-    return true;
-}
-
-static moe_status slice_keep(struct moe__answer *answer,
-                             const struct moe__text *text,
-                             struct moe__slice *out)
-{
-    const char *kept = moe__arena_string(&answer->arena, text->data, text->n);
-    *out = moe__slice_of(kept, text->n);
-    return kept != NULL && text->status == MOE_OK ? MOE_OK : MOE_ERR_NO_MEMORY;
-}
-
-/* An id for a call whose format has none, or whose model forgot it: of its own
- * in the conversation, and short enough for Mistral's. */
-static void call_make_id(moe_chat *chat, struct moe__text *id)
-{
-    char made[] = "call00000";
-    int32_t number = chat->answer.n_calls;
-    for (int32_t i = 0; i < chat->history.n; i++)
-        number += chat->history.messages[i].n_calls;
-    for (size_t i = sizeof made - 1; number > 0 && i-- > 4; number /= 10)
-        made[i] = (char)('0' + number % 10);
-    moe__text_reset(id);
-    moe__text_puts(id, made);
-}
-
-static moe_status call_keep(moe_chat *chat, struct moe__slice id)
-{
-    struct moe__answer *answer = &chat->answer;
-    struct moe__call *call;
-    moe__text_reset(&answer->id);
-    moe__text_add(&answer->id, id);
-    if (id.n == 0)
-        call_make_id(chat, &answer->id);
-    moe__text_cut(&answer->name, answer->name.n - 1); /* its NUL */
-    if (!calls_grow(answer))
-        return MOE_ERR_NO_MEMORY;
-    call = &answer->calls[answer->n_calls];
-    MOE__TRY(slice_keep(answer, &answer->id, &call->id));
-    MOE__TRY(slice_keep(answer, &answer->name, &call->name));
-    MOE__TRY(slice_keep(answer, &answer->arguments, &call->arguments));
-    answer->n_calls++;
-    moe__text_byte(&answer->name, 0);
-    moe__text_byte(&answer->id, 0);
-    return answer->name.status == MOE_OK ? answer->id.status
-                                         : answer->name.status;
-}
-
-/* One of the parser's events as one of the chat's. */
-static moe_status chat_tell_call(moe_chat *chat,
-                                 const struct moe__call_event *from,
-                                 moe_event *event)
-{
-    static const moe_event_kind kinds[] = {
-        [MOE__CALL_TEXT] = MOE_EVENT_TEXT,
-        [MOE__CALL_BEGIN] = MOE_EVENT_CALL,
-        [MOE__CALL_ARGUMENTS] = MOE_EVENT_ARGUMENTS,
-        [MOE__CALL_END] = MOE_EVENT_CALL_END,
-        [MOE__CALL_MALFORMED] = MOE_EVENT_MALFORMED,
-    };
-    struct moe__answer *answer = &chat->answer;
-    struct moe__slice text = from->text;
-    moe_status status = MOE_OK;
-    event->kind = kinds[from->kind];
-    event->call_index = answer->n_calls;
-    if (from->kind == MOE__CALL_TEXT || from->kind == MOE__CALL_MALFORMED) {
-        moe__text_add(&answer->text, text);
-        status = answer->text.status;
-    } else if (from->kind == MOE__CALL_BEGIN) {
-        moe__text_reset(&answer->arguments);
-        text_keep(&answer->name, from->name);
-        status = answer->name.status;
-    } else if (from->kind == MOE__CALL_ARGUMENTS) {
-        moe__text_add(&answer->arguments, text);
-        status = answer->arguments.status;
-    } else {
-        status = call_keep(chat, from->id);
-        if (status == MOE_OK) /* an arena's text has a NUL */
-            text = answer->calls[answer->n_calls - 1].arguments;
-        event->call_id = answer->id.data;
-    }
-    if (from->kind != MOE__CALL_TEXT && from->kind != MOE__CALL_MALFORMED)
-        event->call_name = answer->name.data;
-    event->text =
-        from->kind == MOE__CALL_BEGIN ? NULL : (const char *)text.data;
-    event->text_bytes = from->kind == MOE__CALL_BEGIN ? 0 : text.n;
-    return status == MOE_OK
-               ? status
-               : moe__fail(&chat->err, status, "no memory for the answer");
-}
-
 /* ----------------------------------------------------------------- events */
 
 static moe_status chat_tell(moe_chat *chat, const struct moe__segment *segment,
@@ -303,12 +192,12 @@ static moe_status chat_tell(moe_chat *chat, const struct moe__segment *segment,
 /* Hands out what is certain; event->kind 0: there is nothing. */
 static moe_status chat_show(moe_chat *chat, moe_event *event)
 {
-    struct moe__calls *parser = chat->tools.parser;
+    struct moe__calls *parser = chat_parser(chat);
     struct moe__segment segment;
     struct moe__call_event call;
     for (;;) {
         if (parser != NULL && moe__calls_next(parser, &call))
-            return chat_tell_call(chat, &call, event);
+            return moe__chat_tell_call(chat, &call, event);
         if (moe__stream_next(chat->stream, &segment)) {
             if (parser == NULL || segment.kind != MOE__SEGMENT_TEXT)
                 return chat_tell(chat, &segment, event);
@@ -324,23 +213,6 @@ static moe_status chat_show(moe_chat *chat, moe_event *event)
                                   : moe__calls_status(parser, &chat->err);
         }
     }
-}
-
-/* Results that came while the answer was written, in the order of the calls. */
-static moe_status chat_keep_results(moe_chat *chat)
-{
-    const struct moe__answer *answer = &chat->answer;
-    for (int32_t i = 0; i < answer->n_calls; i++) {
-        const struct moe__message result = {
-            .role = MOE__ROLE_TOOL,
-            .content = answer->results[i],
-            .name = answer->calls[i].name,
-            .call_id = answer->calls[i].id,
-        };
-        if (result.content.data != NULL)
-            MOE__TRY(moe__chat_append(chat, &result));
-    }
-    return MOE_OK;
 }
 
 /* Keeps what was said.  The tokens stay known: the next prompt shares them as
@@ -362,7 +234,7 @@ static moe_status chat_finish(moe_chat *chat, moe_event *event)
     chat->state = MOE__CHAT_IDLE;
     if (is_kept)
         MOE__TRY(moe__history_add(&chat->history, &message, &chat->err));
-    return is_kept ? chat_keep_results(chat) : MOE_OK;
+    return is_kept ? moe__chat_keep_results(chat) : MOE_OK;
 }
 
 static moe_status chat_write(moe_chat *chat, moe_event *event)

@@ -10,14 +10,15 @@ static const char *const role_names[MOE__N_ROLES] = {"system", "user",
 struct loading {
     moe_chat *chat;
     struct moe__arena arena;
-    int32_t index;
+    char where[64]; /* messages[3].tool_calls[0].function */
 };
 
 static moe_status load_fail(struct loading *l, const char *member,
-                            const char *expected)
+                            const char *expected, const struct moe__json *found)
 {
     return moe__fail(&l->chat->err, MOE_ERR_ARGUMENT,
-                     "messages[%d]%s: expected %s", l->index, member, expected);
+                     "%s%s: expected %s, found %s", l->where, member, expected,
+                     moe__json_kind_name(found));
 }
 
 /* A string, or nothing: absent or null. */
@@ -34,7 +35,7 @@ static moe_status load_string(struct loading *l, const struct moe__json *object,
         return MOE_OK;
     }
     moe__format(member, sizeof member, ".%s", key);
-    return load_fail(l, member, "a string");
+    return load_fail(l, member, "a string", value);
 }
 
 static moe_status load_role(struct loading *l, const struct moe__json *object,
@@ -51,9 +52,9 @@ static moe_status load_role(struct loading *l, const struct moe__json *object,
     if (moe__slice_is(role, "developer"))
         return MOE_OK;
     return moe__fail(&l->chat->err, MOE_ERR_ARGUMENT,
-                     "messages[%d].role: expected system, developer, user, "
-                     "assistant or tool, found '%.*s'",
-                     l->index, (int)(role.n < 40 ? role.n : 40),
+                     "%s.role: expected system, developer, user, assistant or "
+                     "tool, found '%.*s'",
+                     l->where, (int)(role.n < 40 ? role.n : 40),
                      (const char *)role.data);
 }
 
@@ -68,7 +69,8 @@ static moe_status load_content(struct loading *l,
     struct moe__text text;
     moe__text_init(&text, l->arena.mem, 0);
     bool is_text = true;
-    for (int32_t i = 0; i < content->n && is_text; i++) {
+    int32_t i = 0;
+    for (; i < content->n && is_text; i++) {
         const struct moe__json *part =
             moe__json_get(&content->items[i], "text");
         is_text = part != NULL && part->kind == MOE__JSON_STRING;
@@ -80,7 +82,10 @@ static moe_status load_content(struct loading *l,
     const bool is_whole = text.status == MOE_OK && kept != NULL;
     moe__text_free(&text);
     if (!is_text)
-        return load_fail(l, ".content", "text, or a list of parts of text");
+        return moe__fail(&l->chat->err, MOE_ERR_ARGUMENT,
+                         "%s.content[%d]: expected {\"type\": \"text\", "
+                         "\"text\": ...}",
+                         l->where, i - 1);
     return is_whole ? MOE_OK
                     : moe__fail(&l->chat->err, MOE_ERR_NO_MEMORY,
                                 "no memory for a message");
@@ -106,6 +111,20 @@ static moe_status load_arguments(struct loading *l,
                                 "no memory for a message");
 }
 
+static moe_status load_call(struct loading *l, const struct moe__json *object,
+                            struct moe__call *call)
+{
+    const size_t n_where = strlen(l->where);
+    const struct moe__json *function = moe__json_get(object, "function");
+    if (function == NULL || function->kind != MOE__JSON_OBJECT)
+        return load_fail(l, ".function", "an object", function);
+    MOE__TRY(load_string(l, object, "id", &call->id));
+    moe__format(l->where + n_where, sizeof l->where - n_where, ".function");
+    MOE__TRY(load_string(l, function, "name", &call->name));
+    MOE__TRY(load_arguments(l, function, &call->arguments));
+    return moe__chat_check_call(l->chat, call, l->where);
+}
+
 static moe_status load_calls(struct loading *l, const struct moe__json *object,
                              struct moe__message *message)
 {
@@ -113,21 +132,17 @@ static moe_status load_calls(struct loading *l, const struct moe__json *object,
     if (list == NULL || list->kind == MOE__JSON_NULL)
         return MOE_OK;
     if (list->kind != MOE__JSON_ARRAY)
-        return load_fail(l, ".tool_calls", "an array");
+        return load_fail(l, ".tool_calls", "an array", list);
     struct moe__call *calls =
         moe__arena_alloc(&l->arena, (size_t)list->n, sizeof *calls);
     if (calls == NULL)
         return moe__fail(&l->chat->err, MOE_ERR_NO_MEMORY,
                          "no memory for %d calls", list->n);
+    const size_t n_where = strlen(l->where);
     for (int32_t i = 0; i < list->n; i++) {
-        const struct moe__json *function =
-            moe__json_get(&list->items[i], "function");
-        if (function == NULL)
-            return load_fail(l, ".tool_calls", "{\"function\": {...}}");
-        MOE__TRY(load_string(l, &list->items[i], "id", &calls[i].id));
-        MOE__TRY(load_string(l, function, "name", &calls[i].name));
-        MOE__TRY(load_arguments(l, function, &calls[i].arguments));
-        MOE__TRY(moe__chat_check_call(l->chat, &calls[i], i));
+        moe__format(l->where + n_where, sizeof l->where - n_where,
+                    ".tool_calls[%d]", i);
+        MOE__TRY(load_call(l, &list->items[i], &calls[i]));
     }
     message->calls = calls;
     message->n_calls = list->n;
@@ -139,7 +154,7 @@ static moe_status load_message(struct loading *l,
 {
     struct moe__message message = {0};
     if (object->kind != MOE__JSON_OBJECT)
-        return load_fail(l, "", "an object");
+        return load_fail(l, "", "an object", object);
     MOE__TRY(load_role(l, object, &message.role));
     MOE__TRY(load_content(l, object, &message.content));
     MOE__TRY(load_string(l, object, "reasoning_content", &message.reasoning));
@@ -159,11 +174,15 @@ static moe_status load_json(struct loading *l, struct moe__slice text)
     const struct moe__json *tools = moe__json_get(json, "tools");
     if (messages == NULL || messages->kind != MOE__JSON_ARRAY)
         return moe__fail(&l->chat->err, MOE_ERR_ARGUMENT,
-                         "messages: expected an array of messages");
-    for (; l->index < messages->n; l->index++)
-        MOE__TRY(load_message(l, &messages->items[l->index]));
-    return tools == NULL ? MOE_OK
-                         : moe__tools_set(l->chat, tools, moe__slice_of("", 0));
+                         "messages: expected an array, found %s",
+                         moe__json_kind_name(messages));
+    for (int32_t i = 0; i < messages->n; i++) {
+        moe__format(l->where, sizeof l->where, "messages[%d]", i);
+        MOE__TRY(load_message(l, &messages->items[i]));
+    }
+    return tools == NULL || tools->kind == MOE__JSON_NULL
+               ? MOE_OK
+               : moe__tools_set(l->chat, tools, moe__slice_of("", 0));
 }
 
 static moe_status chat_load(moe_chat *chat, const char *json,

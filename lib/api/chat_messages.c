@@ -1,15 +1,29 @@
 /* chat_messages.c: what was said, by whom. */
 #include "api/chat.h"
 
+/* Whether it may be said; *flags: what of the format is in it. */
+static moe_status check_message(moe_chat *chat,
+                                const struct moe__message *message,
+                                struct moe__flags *flags)
+{
+    if (message->n_calls > 0 && message->role != MOE__ROLE_ASSISTANT)
+        return moe__fail(&chat->err, MOE_ERR_ARGUMENT,
+                         "message %d: expected calls in messages of the "
+                         "assistant only",
+                         chat->history.n);
+    MOE__TRY(moe__message_flag(chat->form.dialect, chat->model->vocab,
+                               &chat->mem, message, flags, &chat->err));
+    if (flags->n_markers > 0 && chat->injection == MOE_INJECTION_REJECT)
+        return moe__fail(&chat->err, MOE_ERR_ARGUMENT,
+                         "message %d has %d marks of the format %s",
+                         chat->history.n, flags->n_markers, chat->form.name);
+    return MOE_OK;
+}
+
 moe_status moe__chat_append(moe_chat *chat, const struct moe__message *message)
 {
     struct moe__flags flags = {0};
-    MOE__TRY(moe__message_flag(chat->form.dialect, chat->model->vocab,
-                               &chat->mem, message, &flags, &chat->err));
-    if (flags.n_markers > 0 && chat->injection == MOE_INJECTION_REJECT)
-        return moe__fail(&chat->err, MOE_ERR_ARGUMENT,
-                         "message %d has %d marks of the format %s",
-                         chat->history.n, flags.n_markers, chat->form.name);
+    MOE__TRY(check_message(chat, message, &flags));
     MOE__TRY(moe__history_add(&chat->history, message, &chat->err));
     chat->n_marks += flags.n_markers;
     chat->n_controls += flags.n_controls;
@@ -61,14 +75,15 @@ static struct moe__slice slice_or_none(const char *text)
 }
 
 moe_status moe__chat_check_call(moe_chat *chat, const struct moe__call *call,
-                                int32_t index)
+                                const char *where)
 {
     struct moe__arena arena;
     struct moe__err why = {0};
     const struct moe__json *json = NULL;
     if (call->name.n == 0)
         return moe__fail(&chat->err, MOE_ERR_ARGUMENT,
-                         "call %d: expected the name of a tool", index);
+                         "%s.name: expected the name of a tool, found none",
+                         where);
     if (call->arguments.n == 0)
         return MOE_OK;
     moe__arena_init(&arena, &chat->mem);
@@ -80,8 +95,8 @@ moe_status moe__chat_check_call(moe_chat *chat, const struct moe__call *call,
         return is_object ? MOE_OK
                          : moe__fail(&chat->err, status, "%s", why.message);
     return moe__fail(&chat->err, MOE_ERR_ARGUMENT,
-                     "call %d: expected arguments that are a JSON object%s%s",
-                     index, status == MOE_OK ? "" : ": ",
+                     "%s.arguments: expected a JSON object%s%s", where,
+                     status == MOE_OK ? "" : ": ",
                      status == MOE_OK ? "" : why.message);
 }
 
@@ -102,11 +117,13 @@ static moe_status chat_add(moe_chat *chat, const moe_message *m,
         return moe__fail(&chat->err, MOE_ERR_NO_MEMORY,
                          "no memory for %d calls", m->n_calls);
     for (int32_t i = 0; i < m->n_calls; i++) {
+        char where[24];
+        moe__format(where, sizeof where, "calls[%d]", i);
         calls[i] = (struct moe__call){.id = slice_or_none(m->calls[i].id),
                                       .name = slice_or_none(m->calls[i].name),
                                       .arguments =
                                           slice_or_none(m->calls[i].arguments)};
-        MOE__TRY(moe__chat_check_call(chat, &calls[i], i));
+        MOE__TRY(moe__chat_check_call(chat, &calls[i], where));
     }
     const struct moe__message message = {
         .role = (enum moe__role)(m->role - MOE_ROLE_SYSTEM),
@@ -186,9 +203,11 @@ static moe_status no_call_waits(moe_chat *chat, const char *id)
 
 /* Kept until the answer is complete. */
 static moe_status chat_result_early(moe_chat *chat, const char *id,
-                                    struct moe__slice text)
+                                    const struct moe__message *message)
 {
     struct moe__answer *answer = &chat->answer;
+    const struct moe__slice text = message->content;
+    struct moe__flags flags = {0};
     int32_t i = 0;
     while (i < answer->n_calls &&
            (answer->results[i].data != NULL ||
@@ -196,6 +215,7 @@ static moe_status chat_result_early(moe_chat *chat, const char *id,
         i++;
     if (i == answer->n_calls)
         return no_call_waits(chat, id);
+    MOE__TRY(check_message(chat, message, &flags));
     const char *kept =
         moe__arena_string(&answer->arena, (const char *)text.data, text.n);
     if (kept == NULL)
@@ -211,7 +231,7 @@ static moe_status chat_result(moe_chat *chat, const char *call_id,
     struct moe__message message = {.role = MOE__ROLE_TOOL};
     MOE__TRY(text_of(chat, text, text_bytes, &message.content));
     if (chat->state == MOE__CHAT_WRITING)
-        return chat_result_early(chat, call_id, message.content);
+        return chat_result_early(chat, call_id, &message);
     MOE__TRY(moe__chat_idle(chat));
     const struct moe__call *call = waiting_call(chat, call_id);
     if (call == NULL)

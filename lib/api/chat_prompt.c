@@ -22,22 +22,51 @@ static moe_status chat_encode(moe_chat *chat)
                               &chat->err);
 }
 
-/* Removes the oldest turn: the first message that is not of the system, and
- * what follows up to the next question.  False if only the last one is left. */
-static bool chat_drop_turn(moe_chat *chat)
+static size_t message_bytes_of(const struct moe__message *message)
+{
+    size_t n = message->content.n + message->reasoning.n;
+    for (int32_t i = 0; i < message->n_calls; i++)
+        n += message->calls[i].name.n + message->calls[i].arguments.n;
+    return n + 16; /* and what the form has around it */
+}
+
+/* Where the turn after the one at `from` begins; history->n: there is none. */
+static int32_t next_turn(const struct moe__history *history, int32_t from)
+{
+    int32_t next = from + 1;
+    while (next < history->n && history->messages[next].role != MOE__ROLE_USER)
+        next++;
+    return next;
+}
+
+/* Removes the oldest turns: from the first message that is not of the system up
+ * to a later question, about so much of the text as is too much, but at least
+ * one.  False if only the last one is left. */
+static bool chat_drop_turns(moe_chat *chat, size_t n_ctx)
 {
     const struct moe__history *history = &chat->history;
+    size_t all = 0, dropped = 0;
     int32_t first = 0;
     while (first < history->n &&
            history->messages[first].role == MOE__ROLE_SYSTEM)
         first++;
-    int32_t next = first + 1;
-    while (next < history->n && history->messages[next].role != MOE__ROLE_USER)
-        next++;
-    if (next >= history->n)
+    for (int32_t i = first; i < history->n; i++)
+        all += message_bytes_of(&history->messages[i]);
+    const double excess =
+        (double)(chat->ids.n - n_ctx + 1) / (double)chat->ids.n;
+    int32_t end = first;
+    for (int32_t next = next_turn(history, first); next < history->n;
+         next = next_turn(history, next)) {
+        for (int32_t i = end; i < next; i++)
+            dropped += message_bytes_of(&history->messages[i]);
+        if (end > first && (double)dropped > 0.9 * excess * (double)all)
+            break; /* the rest by looking again */
+        end = next;
+    }
+    if (end == first)
         return false;
-    moe__history_remove(&chat->history, first, next - first);
-    chat->n_dropped += next - first;
+    chat->n_dropped += end - first;
+    moe__history_remove(&chat->history, first, end - first);
     return true;
 }
 
@@ -49,7 +78,8 @@ moe_status moe__chat_make_prompt(moe_chat *chat)
                          "there is no message to answer");
     MOE__TRY(chat_encode(chat));
     while (chat->ids.n >= (size_t)n_ctx) {
-        if (chat->overflow != MOE_OVERFLOW_DROP || !chat_drop_turn(chat))
+        if (chat->overflow != MOE_OVERFLOW_DROP ||
+            !chat_drop_turns(chat, (size_t)n_ctx))
             return moe__fail(&chat->err, MOE_ERR_CONTEXT_FULL,
                              "the conversation needs %zu positions and one "
                              "for an answer, there are %d",
@@ -80,19 +110,19 @@ moe_status moe__chat_reuse(moe_chat *chat)
 
 /* ---------------------------------------------------------------- render */
 
-static moe_status chat_render(moe_chat *chat, moe_token *ids, size_t cap,
-                              size_t *n)
+/* ids [found->n] to a caller who has room for `cap`. */
+static moe_status ids_out(moe_chat *chat, const struct moe__ids *found,
+                          moe_token *ids, size_t cap, size_t *n)
 {
     if (n == NULL || (ids == NULL && cap > 0))
         return moe__fail(&chat->err, MOE_ERR_ARGUMENT,
                          "n must not be NULL, nor ids if cap is not 0");
-    MOE__TRY(moe__chat_idle(chat));
-    MOE__TRY(chat_encode(chat));
-    *n = chat->ids.n;
-    if (chat->ids.n > cap)
-        return MOE_ERR_BUFFER;
-    if (cap > 0)
-        memcpy(ids, chat->ids.ids, chat->ids.n * sizeof *ids);
+    *n = found->n;
+    if (found->n > cap)
+        return moe__fail(&chat->err, MOE_ERR_BUFFER, "there are %zu ids",
+                         found->n);
+    if (found->n > 0)
+        memcpy(ids, found->ids, found->n * sizeof *ids);
     return MOE_OK;
 }
 
@@ -100,7 +130,19 @@ moe_status moe_chat_render(moe_chat *chat, moe_token *ids, size_t cap,
                            size_t *n)
 {
     MOE__TRY(moe__chat_enter(chat));
-    return moe__chat_leave(chat, chat_render(chat, ids, cap, n));
+    moe_status status = moe__chat_idle(chat);
+    if (status == MOE_OK)
+        status = chat_encode(chat);
+    if (status == MOE_OK)
+        status = ids_out(chat, &chat->ids, ids, cap, n);
+    return moe__chat_leave(chat, status);
+}
+
+moe_status moe_chat_tokens(moe_chat *chat, moe_token *ids, size_t cap,
+                           size_t *n)
+{
+    MOE__TRY(moe__chat_enter(chat));
+    return moe__chat_leave(chat, ids_out(chat, &chat->known, ids, cap, n));
 }
 
 /* Parts are the trusted ones and the gaps between them, none empty. */

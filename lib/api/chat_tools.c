@@ -238,9 +238,11 @@ moe_status moe__tools_copy(moe_chat *to, const moe_chat *from)
 static moe_status chat_constrain(moe_chat *chat, moe_grammar *grammar)
 {
     MOE__TRY(moe__chat_idle(chat));
+    if (chat->w.sampler == NULL)
+        return moe__fail(&chat->err, MOE_ERR_UNSUPPORTED,
+                         "the model is a vocabulary only: it cannot answer");
     if (grammar != NULL &&
-        (chat->w.sampler == NULL ||
-         grammar->lexicon->n_vocab != chat->model->net.n_vocab))
+        grammar->lexicon->n_vocab != chat->model->net.n_vocab)
         return moe__fail(&chat->err, MOE_ERR_ARGUMENT,
                          "the grammar is for %d tokens, the model has %d",
                          grammar->lexicon->n_vocab, chat->model->net.n_vocab);

@@ -398,6 +398,15 @@ static const struct moe__json *json_find(const struct moe__json *object,
     return NULL;
 }
 
+/* ORDER moe__json_kind */
+static const char *const json_kind_names[] = {
+    "null", "false", "true", "a number", "a string", "an array", "an object"};
+
+const char *moe__json_kind_name(const struct moe__json *value)
+{
+    return value == NULL ? "nothing" : json_kind_names[value->kind];
+}
+
 const struct moe__json *moe__json_get(const struct moe__json *object,
                                       const char *key)
 {

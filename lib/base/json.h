@@ -34,6 +34,8 @@ struct moe__json {
 /* Values live in arena; they borrow nothing from `text`. */
 moe_status moe__json_read(struct moe__arena *arena, struct moe__slice text,
                           const struct moe__json **out, struct moe__err *err);
+/* "a number", "an object": for sentences; "nothing" for NULL. */
+const char *moe__json_kind_name(const struct moe__json *value);
 /* The value of a key, the last one of equal keys; NULL if there is none or
  * `object` is NULL or no object. */
 const struct moe__json *moe__json_get(const struct moe__json *object,

@@ -24,7 +24,7 @@ static moe_status form_of_name(struct moe__form *form, struct moe__slice name,
     const struct moe__dialect *dialect = moe__dialect_find(name);
     if (dialect != NULL)
         return form_use(form, dialect, "it was asked for");
-    char names[160];
+    char names[400];
     size_t n = 0;
     for (int32_t i = 0; moe__dialect_at(i) != NULL; i++)
         n += moe__format(names + n, sizeof names - n, ", %s",

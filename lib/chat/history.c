@@ -18,6 +18,8 @@ static void history_free_block(struct moe__history *history, int32_t i)
 void moe__history_remove(struct moe__history *history, int32_t from, int32_t n)
 {
     const size_t n_behind = (size_t)(history->n - from - n);
+    if (n == 0) /* perhaps there is no array yet */
+        return;
     for (int32_t i = from; i < from + n; i++)
         history_free_block(history, i);
     memmove(history->messages + from, history->messages + from + n,
