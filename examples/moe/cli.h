@@ -61,6 +61,11 @@ struct options {
     const char *prompt;
     const char *system;
     const char *messages;
+    const char *tools;
+    const char *encoder;
+    const char *chat_template;
+    const char *schema;
+    const char *grammar;
     const char *prompt_sizes;
     const char *answer_sizes;
     const char *depths;
@@ -78,6 +83,8 @@ struct options {
     bool wants_pieces;
     bool wants_count;
     bool is_decode;
+    bool wants_ids;
+    bool wants_parts;
     bool is_last;
     bool ignores_end;
     bool wants_sha256;
@@ -209,6 +216,7 @@ const char *style_end(void);
 /* First ^C: cancels the target's step and is remembered; second one: exits. */
 void interrupt_start(void);
 void interrupt_target(moe_context *ctx);
+void interrupt_chat(moe_chat *chat);
 bool interrupt_seen(void);
 void interrupt_forget(void);
 bool pipe_is_broken(void); /* who read our output has gone */
@@ -249,6 +257,9 @@ int session_open(struct session *session, const struct options *options,
                  bool is_vocab_only);
 /* params NULL: those of the options. */
 int session_context(struct session *session, const moe_context_params *params);
+/* A conversation as the options say, with --tools and --schema. */
+int session_chat(const struct session *session, struct options *options,
+                 moe_chat **out);
 void session_close(struct session *session);
 /* Appends the ids of a text; flags of moe_text_encode. */
 int session_encode(const struct session *session, const char *text, size_t n,
@@ -270,20 +281,37 @@ struct text_stream {
 bool text_stream_put(struct text_stream *stream, const char *text, size_t n);
 void text_stream_end(struct text_stream *stream);
 
+/* A moe_sampler_params and what it points to. */
+struct sampler_setup {
+    moe_sampler_params params;
+    moe_bias biases[128];
+};
+
+/* From the options: a seed from the clock unless one was given. */
+int sampler_settle(struct options *options, const struct session *session,
+                   struct sampler_setup *setup);
+/* --schema or --grammar; *out NULL if neither was given. */
+int grammar_open(const struct options *options, moe_model *model,
+                 moe_grammar **out);
+
+struct timings {
+    size_t n_prompt, n_tokens;
+    double prompt_seconds;
+    double first_token_seconds;
+    double seconds;
+};
+
 struct generation {
     struct text_stream stream;
     moe_sampler *sampler;
-    int32_t limit; /* tokens; -1: none */
+    moe_grammar *grammar; /* or NULL */
+    int32_t limit;        /* tokens; -1: none */
     struct ids ids;
     const char *finish_reason; /* "stop", "length" or "interrupted" */
     double start;
-    double first_token_seconds;
-    double seconds;
-    size_t n_prompt;
-    double prompt_seconds;
+    struct timings timings;
 };
 
-/* The sampler of the options: a seed from the clock unless one was given. */
 int generation_open(struct generation *generation, struct options *options,
                     const struct session *session);
 /* Evaluates the prompt and generates until an end: finish_reason says which.
@@ -295,41 +323,9 @@ int generation_result(const struct generation *generation,
                       const struct session *session, moe_status status);
 void generation_close(struct generation *generation);
 /* Counts and rates as a JSON object, and as a line for people. */
-void timings_json(const struct generation *generation,
-                  const struct session *session);
-void timings_line(const struct generation *generation);
-
-/* ----------------------------------------------------------------- turns.c */
-
-/* How a family of chat templates writes turns. */
-struct turn_format {
-    const char *name;
-    const char *mark;       /* what in a template tells it */
-    bool has_control;       /* the mark is a control token */
-    bool is_system_inside;  /* the first question begins with it */
-    const char *system[2];  /* before and after */
-    const char *user[2];    /* before and after */
-    const char *answer;     /* before an answer */
-    const char *answer_gap; /* before its text, if the text is given */
-    const char *answer_end; /* after an answer */
-};
-
-/* CODE_TEMPLATE with a sentence if the model has no form we know. */
-int turns_detect(const struct session *session,
-                 const struct turn_format **format);
-
-struct turn {
-    const char *system; /* "" or what comes before the question */
-    const char *user;
-    const char *given; /* an answer that is given, or NULL */
-    bool is_first;
-};
-
-/* Appends the ids of a question up to where its answer begins, or with the
- * given answer.  Only the form's own text may become control tokens. */
-int turns_encode(const struct session *session,
-                 const struct turn_format *format, const struct turn *turn,
-                 struct ids *out);
+void timings_json(const struct timings *timings, const struct session *session);
+void timings_line(const struct timings *timings);
+double rate_of(size_t n, double seconds);
 
 /* ---------------------------------------------------------------- sha256.c */
 
@@ -376,5 +372,6 @@ int bench_run(struct options *options);
 int doctor_run(struct options *options);
 int score_run(struct options *options);
 int embed_run(struct options *options);
+int render_run(struct options *options);
 
 #endif

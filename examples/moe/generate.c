@@ -1,7 +1,9 @@
-/* generate.c: the loop from logits to text that `run` and `chat` share. */
+/* generate.c: how to choose, as the options say, and the loop of `run`. */
 #define _POSIX_C_SOURCE 200809L
 #include "cli.h"
 
+#include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -97,26 +99,80 @@ static int read_biases(const struct text_list *list, moe_bias *out)
     return CODE_DONE;
 }
 
+/* Bans what would end a text.  Returns how many that are. */
+static size_t ban_ends(const moe_model *model, int32_t n_vocab, moe_bias *out,
+                       size_t cap)
+{
+    size_t n = 0;
+    moe_token_info info = {.struct_size = sizeof info};
+    for (moe_token t = 0; t < n_vocab && n < cap; t++)
+        if (moe_token_describe(model, t, &info) == MOE_OK && info.is_end)
+            out[n++] = (moe_bias){t, -INFINITY};
+    return n;
+}
+
+int sampler_settle(struct options *options, const struct session *session,
+                   struct sampler_setup *setup)
+{
+    struct text_list *words = &options->biases;
+    if (!option_is_given(options, "seed"))
+        options->sampler.seed = clock_seed();
+    const int code = read_biases(words, setup->biases);
+    if (code != CODE_DONE)
+        return code;
+    size_t n = words->n;
+    if (options->ignores_end)
+        n += ban_ends(session->model, session->info.n_vocab, setup->biases + n,
+                      COUNT_OF(setup->biases) - n);
+    setup->params = options->sampler;
+    setup->params.biases = setup->biases;
+    setup->params.n_biases = n;
+    setup->params.model = session->model;
+    setup->params.dry_breakers = options->breakers.items;
+    setup->params.n_dry_breakers = options->breakers.n;
+    return CODE_DONE;
+}
+
+/* --schema or --grammar, as a grammar; NULL if neither was given. */
+int grammar_open(const struct options *options, moe_model *model,
+                 moe_grammar **out)
+{
+    const char *path = options->schema ? options->schema : options->grammar;
+    struct buffer text = {0};
+    moe_error why = {0};
+    *out = NULL;
+    if (path == NULL)
+        return CODE_DONE;
+    if (options->schema != NULL && options->grammar != NULL)
+        return fail(CODE_USAGE, "both --schema and --grammar were given");
+    if (!buffer_load(&text, path)) {
+        buffer_free(&text);
+        return fail(CODE_FAILED, "%s: %s", path, strerror(errno));
+    }
+    const moe_status status = moe_grammar_create(
+        model, options->schema ? MOE_GRAMMAR_SCHEMA : MOE_GRAMMAR_GBNF,
+        text.data, (int64_t)text.n, out, &why);
+    buffer_free(&text);
+    return status == MOE_OK ? CODE_DONE
+                            : fail(CODE_TEMPLATE, "%s: %s", path, why.message);
+}
+
 int generation_open(struct generation *generation, struct options *options,
                     const struct session *session)
 {
     moe_error why = {0};
-    moe_bias biases[COUNT_OF(options->biases.items)];
-    if (!option_is_given(options, "seed"))
-        options->sampler.seed = clock_seed();
+    struct sampler_setup setup;
+    moe_grammar *grammar = NULL;
     *generation = (struct generation){.stream = {.stops = &options->stops},
                                       .limit = options->n_predict,
                                       .finish_reason = "stop"};
-    const int code = read_biases(&options->biases, biases);
+    int code = sampler_settle(options, session, &setup);
+    if (code == CODE_DONE)
+        code = grammar_open(options, session->model, &grammar);
     if (code != CODE_DONE)
         return code;
-    moe_sampler_params params = options->sampler;
-    params.biases = biases;
-    params.n_biases = options->biases.n;
-    params.model = session->model;
-    params.dry_breakers = options->breakers.items;
-    params.n_dry_breakers = options->breakers.n;
-    moe_status status = moe_sampler_create(session->info.n_vocab, &params,
+    generation->grammar = grammar;
+    moe_status status = moe_sampler_create(session->info.n_vocab, &setup.params,
                                            &generation->sampler, &why);
     return status == MOE_OK ? CODE_DONE : fail_status(status, why.message);
 }
@@ -124,6 +180,7 @@ int generation_open(struct generation *generation, struct options *options,
 void generation_close(struct generation *generation)
 {
     moe_sampler_destroy(generation->sampler);
+    moe_grammar_destroy(generation->grammar);
     buffer_free(&generation->stream.held);
     ids_free(&generation->ids);
 }
@@ -134,12 +191,15 @@ static bool generate_token(struct generation *generation,
 {
     moe_token token = MOE_TOKEN_NONE;
     moe_token_info info = {.struct_size = sizeof info};
-    moe_sampler_pick(generation->sampler, moe_context_logits(session->ctx, -1),
-                     session->info.n_vocab, &token);
+    if (moe_sampler_pick(generation->sampler,
+                         moe_context_logits(session->ctx, -1),
+                         session->info.n_vocab, &token) != MOE_OK)
+        return true; /* nothing may follow */
     moe_token_describe(session->model, token, &info);
     if (generation->ids.n == 0)
-        generation->first_token_seconds = seconds_now() - generation->start;
-    if (info.is_end && !session->options->ignores_end)
+        generation->timings.first_token_seconds =
+            seconds_now() - generation->start;
+    if (info.is_end)
         return true;
     moe_sampler_accept(generation->sampler, token);
     ids_put(&generation->ids, token);
@@ -157,7 +217,8 @@ static moe_status generate_tokens(struct generation *generation,
     while (generation->limit < 0 || ids->n < (size_t)generation->limit) {
         if (interrupt_seen())
             return MOE_ERR_CANCELLED;
-        if (generate_token(generation, session)) {
+        if (moe_sampler_text_end(generation->sampler) == MOE_TEXT_MUST_END ||
+            generate_token(generation, session)) {
             generation->finish_reason = "stop";
             return MOE_OK;
         }
@@ -175,15 +236,21 @@ moe_status generation_run(struct generation *generation,
                           struct session *session, const struct ids *prompt)
 {
     generation->ids.n = 0;
-    generation->n_prompt = prompt->n;
+    generation->timings.n_prompt = prompt->n;
     generation->start = seconds_now();
     moe_status status = session_eval(session, prompt);
     double middle = seconds_now();
-    generation->prompt_seconds = middle - generation->start;
+    generation->timings.prompt_seconds = middle - generation->start;
+    for (size_t i = 0; i < prompt->n; i++) /* what penalties look back at */
+        moe_sampler_accept(generation->sampler, prompt->data[i]);
+    if (status == MOE_OK && generation->grammar != NULL)
+        status = moe_sampler_constrain(generation->sampler, generation->grammar,
+                                       NULL);
     if (status == MOE_OK)
         status = generate_tokens(generation, session);
     text_stream_end(&generation->stream);
-    generation->seconds = seconds_now() - middle;
+    generation->timings.seconds = seconds_now() - middle;
+    generation->timings.n_tokens = generation->ids.n;
     if (status == MOE_ERR_CANCELLED)
         generation->finish_reason = "interrupted";
     return status;
@@ -204,8 +271,8 @@ int generation_result(const struct generation *generation,
         return fail(CODE_CONTEXT_FULL,
                     "%zu more tokens do not fit: %d of the %d positions are "
                     "in use (-c N sets more)",
-                    generation->n_prompt, moe_context_position(session->ctx),
-                    stats.n_ctx);
+                    generation->timings.n_prompt,
+                    moe_context_position(session->ctx), stats.n_ctx);
     if (generation->limit >= 0)
         return fail(CODE_CONTEXT_FULL,
                     "the context of %d positions was full after %zu of %d "
@@ -218,32 +285,30 @@ int generation_result(const struct generation *generation,
     return CODE_DONE;
 }
 
-static double rate_of(size_t n, double seconds)
+double rate_of(size_t n, double seconds)
 {
     return seconds > 0 ? (double)n / seconds : 0;
 }
 
-void timings_json(const struct generation *generation,
-                  const struct session *session)
+void timings_json(const struct timings *timings, const struct session *session)
 {
-    printf(
-        "{\"load_seconds\": %.6f, \"prompt_tokens\": %zu, "
-        "\"prompt_seconds\": %.6f, \"prompt_tokens_per_second\": %.2f, "
-        "\"first_token_seconds\": %.6f, \"tokens\": %zu, "
-        "\"seconds\": %.6f, \"tokens_per_second\": %.2f}",
-        session->load_seconds, generation->n_prompt, generation->prompt_seconds,
-        rate_of(generation->n_prompt, generation->prompt_seconds),
-        generation->first_token_seconds, generation->ids.n, generation->seconds,
-        rate_of(generation->ids.n, generation->seconds));
+    printf("{\"load_seconds\": %.6f, \"prompt_tokens\": %zu, "
+           "\"prompt_seconds\": %.6f, \"prompt_tokens_per_second\": %.2f, "
+           "\"first_token_seconds\": %.6f, \"tokens\": %zu, "
+           "\"seconds\": %.6f, \"tokens_per_second\": %.2f}",
+           session->load_seconds, timings->n_prompt, timings->prompt_seconds,
+           rate_of(timings->n_prompt, timings->prompt_seconds),
+           timings->first_token_seconds, timings->n_tokens, timings->seconds,
+           rate_of(timings->n_tokens, timings->seconds));
 }
 
-void timings_line(const struct generation *generation)
+void timings_line(const struct timings *timings)
 {
     fprintf(stderr,
             "%s%zu tokens read at %.1f/s, %zu written at %.1f/s, the first "
             "after %.3f s%s\n",
-            style_dim(), generation->n_prompt,
-            rate_of(generation->n_prompt, generation->prompt_seconds),
-            generation->ids.n, rate_of(generation->ids.n, generation->seconds),
-            generation->first_token_seconds, style_end());
+            style_dim(), timings->n_prompt,
+            rate_of(timings->n_prompt, timings->prompt_seconds),
+            timings->n_tokens, rate_of(timings->n_tokens, timings->seconds),
+            timings->first_token_seconds, style_end());
 }

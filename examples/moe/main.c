@@ -21,13 +21,14 @@ const struct command commands[] = {
      "moe chat model.gguf --system \"Answer in one sentence.\"\n"
      "moe chat model.gguf -p \"Why is the sky blue?\"\n"
      "moe chat model.gguf --messages history.json --jsonl\n",
-     "A conversation in the form that the file's chat template names (ChatML,\n"
-     "Llama 2 and 3, Mistral, Gemma). /help lists what can be typed inside.\n"
-     "^C stops an answer and keeps what was said; ^C again leaves. Without a\n"
-     "terminal each line of stdin is a question. --messages takes a JSON "
-     "array\n"
-     "of {\"role\", \"content\"} that ends with a question. Your text can not\n"
-     "become a control token.\n",
+     "A conversation in the form that the file's chat template has; --encoder\n"
+     "names another. /help lists what can be typed inside. ^C stops an answer\n"
+     "and keeps what was said; ^C again leaves. Without a terminal each line "
+     "of\n"
+     "stdin is a question. --messages takes a JSON array of {\"role\",\n"
+     "\"content\"} that ends with a question. With --tools the model may call\n"
+     "functions: the next line is the result. Your text can not become a\n"
+     "control token.\n",
      1, 1, chat_run},
     {"tokenize", "MODEL", "text to token ids and back",
      "printf 'Once upon a time' | moe tokenize tiny\n"
@@ -98,6 +99,18 @@ const struct command commands[] = {
      "Each line of stdin becomes a JSON array: the last layer's states of its\n"
      "tokens, pooled, and scaled to length 1 unless --no-normalize is given.\n",
      1, 1, embed_run},
+    {"render", "MODEL", "the prompt that a conversation becomes",
+     "moe render model.gguf --messages history.json\n"
+     "moe render model.gguf --messages history.json --ids\n"
+     "moe render tokenizer.json --encoder chatml --parts < history.json\n",
+     "Prints what `moe chat` would let the model read: the text, with --ids "
+     "its\n"
+     "token ids, with --parts each part with its origin: control tokens come "
+     "of\n"
+     "the template only, never of a message. MODEL may also be a\n"
+     "tokenizer.model, tokenizer.json or tekken.json, with --encoder or\n"
+     "--template. -v says which form was chosen, and why.\n",
+     1, 1, render_run},
     {"completion", "SHELL", "completions for bash, zsh or fish",
      "source <(moe completion bash)\n"
      "moe completion zsh > ~/.zfunc/_moe\n"

@@ -12,10 +12,12 @@
 #define DOCTOR (UINT32_C(1) << 7)
 #define SCORE (UINT32_C(1) << 8)
 #define EMBED (UINT32_C(1) << 9)
+#define RENDER (UINT32_C(1) << 10)
 #define TALKS (RUN | CHAT)
+#define TURNS (CHAT | RENDER)
 #define OPENS                                                                  \
     (TALKS | TOKENIZE | LOGITS | BENCH | INSPECT | ESTIMATE | DOCTOR | SCORE | \
-     EMBED)
+     EMBED | RENDER)
 #define ANY UINT32_MAX
 
 #define AT(field) offsetof(struct options, field), NULL
@@ -28,10 +30,20 @@ const struct option option_table[] = {
      "take the prompt from FILE (- is stdin)"},
     {CHAT, 'p', "prompt", "TEXT", OPTION_TEXT, AT(prompt),
      "ask this one question and leave"},
-    {CHAT, 0, "system", "TEXT", OPTION_TEXT, AT(system),
+    {TURNS, 0, "system", "TEXT", OPTION_TEXT, AT(system),
      "what the model is told before the conversation"},
-    {CHAT, 0, "messages", "FILE", OPTION_TEXT, AT(messages),
+    {TURNS, 0, "messages", "FILE", OPTION_TEXT, AT(messages),
      "a history as JSON: [{\"role\", \"content\"}, ...]"},
+    {TURNS, 0, "tools", "FILE", OPTION_TEXT, AT(tools),
+     "functions that may be called, as JSON"},
+    {TURNS, 0, "encoder", "NAME", OPTION_TEXT, AT(encoder),
+     "the form of a conversation: mistral-v3, chatml, ..."},
+    {TURNS, 0, "template", "FILE", OPTION_TEXT, AT(chat_template),
+     "a Jinja chat template in place of the file's"},
+    {TALKS, 0, "schema", "FILE", OPTION_TEXT, AT(schema),
+     "write JSON of this schema, and nothing else"},
+    {TALKS, 0, "grammar", "FILE", OPTION_TEXT, AT(grammar),
+     "write a text of this GBNF grammar"},
     {CHAT, 0, "jsonl", NULL, OPTION_SWITCH, AT(is_jsonl),
      "one JSON object for each event"},
     {TALKS, 'n', "n-predict", "N", OPTION_COUNT, AT(n_predict),
@@ -98,6 +110,11 @@ const struct option option_table[] = {
      "print only how many tokens"},
     {TOKENIZE, 0, "decode", NULL, OPTION_SWITCH, AT(is_decode),
      "ids to text (--specials: also control tokens)"},
+    /* render */
+    {RENDER, 0, "ids", NULL, OPTION_SWITCH, AT(wants_ids),
+     "print the token ids as a JSON array"},
+    {RENDER, 0, "parts", NULL, OPTION_SWITCH, AT(wants_parts),
+     "print each part with its origin, a JSON line each"},
     /* logits */
     {LOGITS, 0, "ids", "N,N,...", OPTION_TEXT, AT(ids), "the token ids"},
     {LOGITS, 'o', "output", "FILE", OPTION_TEXT, AT(output),

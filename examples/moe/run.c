@@ -58,7 +58,7 @@ static void run_json(const struct options *options,
     printf(", \"finish_reason\": \"%s\", \"seed\": %llu, \"timings\": ",
            generation->finish_reason,
            (unsigned long long)options->sampler.seed);
-    timings_json(generation, session);
+    timings_json(&generation->timings, session);
     fputs("}\n", stdout);
 }
 
@@ -81,7 +81,7 @@ static int complete(struct options *options, struct session *session,
     output_flush();
     code = generation_result(&generation, session, status);
     if (options->is_verbose) {
-        timings_line(&generation);
+        timings_line(&generation.timings);
         fprintf(stderr, "%sseed %llu, ended by: %s%s\n", style_dim(),
                 (unsigned long long)options->sampler.seed,
                 generation.finish_reason, style_end());

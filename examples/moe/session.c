@@ -153,16 +153,22 @@ static int check_backend_available(moe_backend wanted)
                       names);
 }
 
+/* What was asked for can be had; messages go to stderr. */
+static int settle_context(const struct session *session,
+                          moe_context_params *params)
+{
+    params->log = print_log;
+    params->log_user = (void *)(uintptr_t)session->options;
+    const int code = check_backend_available(params->backend);
+    return code == CODE_DONE ? check_memory(session, params) : code;
+}
+
 int session_context(struct session *session, const moe_context_params *params)
 {
     moe_context_params settled =
         params != NULL ? *params : session->options->context;
     moe_error why = {0};
-    settled.log = print_log;
-    settled.log_user = (void *)(uintptr_t)session->options;
-    int code = check_backend_available(settled.backend);
-    if (code == CODE_DONE)
-        code = check_memory(session, &settled);
+    const int code = settle_context(session, &settled);
     if (code != CODE_DONE)
         return code;
     double start = seconds_now();
@@ -173,6 +179,82 @@ int session_context(struct session *session, const moe_context_params *params)
         return fail_status(status, why.message);
     interrupt_target(session->ctx);
     return interrupt_seen() ? CODE_INTERRUPTED : CODE_DONE;
+}
+
+/* ------------------------------------------------------------------- chat */
+
+/* A file that an option names; "" if the option was not given. */
+static int load_text(const char *path, struct buffer *out)
+{
+    buffer_put(out, "", 0);
+    return path == NULL || buffer_load(out, path)
+               ? CODE_DONE
+               : fail(CODE_FAILED, "%s: %s", path, strerror(errno));
+}
+
+static int chat_create(const struct session *session, struct options *options,
+                       const char *chat_template, moe_chat **out)
+{
+    struct sampler_setup setup;
+    moe_error why = {0};
+    moe_context_params context = options->context;
+    int code = sampler_settle(options, session, &setup);
+    if (code == CODE_DONE && session->info.n_layers > 0)
+        code = settle_context(session, &context);
+    if (code != CODE_DONE)
+        return code;
+    const moe_chat_params params = {
+        .struct_size = sizeof params,
+        .context = &context,
+        .sampler = &setup.params,
+        .system = options->system,
+        .format = options->encoder,
+        .chat_template = options->chat_template ? chat_template : NULL,
+        .stops = options->stops.items,
+        .n_stops = options->stops.n,
+        .max_tokens = options->n_predict > 0 ? options->n_predict : 0,
+    };
+    const moe_status status =
+        moe_chat_create(session->model, &params, out, &why);
+    if (status == MOE_ERR_NOT_FOUND)
+        return fail(CODE_USAGE, "--encoder: %s", why.message);
+    return status == MOE_OK ? CODE_DONE
+           : status == MOE_ERR_NO_MEMORY || status == MOE_ERR_ARGUMENT
+               ? fail_status(status, why.message)
+               : fail(CODE_TEMPLATE, "%s", why.message);
+}
+
+static int chat_equip(moe_chat *chat, const struct session *session,
+                      const struct options *options, const struct buffer *tools)
+{
+    moe_grammar *grammar;
+    if (options->tools != NULL &&
+        moe_chat_tools(chat, tools->data, (int64_t)tools->n, NULL) != MOE_OK)
+        return fail(CODE_TEMPLATE, "%s: %s", options->tools,
+                    moe_chat_error(chat));
+    const int code = grammar_open(options, session->model, &grammar);
+    if (grammar != NULL)
+        moe_chat_constrain(chat, grammar);
+    moe_grammar_destroy(grammar);
+    return code;
+}
+
+int session_chat(const struct session *session, struct options *options,
+                 moe_chat **out)
+{
+    struct buffer source = {0}, tools = {0};
+    if (options->encoder != NULL && options->chat_template != NULL)
+        return fail(CODE_USAGE, "both --encoder and --template were given");
+    int code = load_text(options->chat_template, &source);
+    if (code == CODE_DONE)
+        code = load_text(options->tools, &tools);
+    if (code == CODE_DONE)
+        code = chat_create(session, options, source.data, out);
+    if (code == CODE_DONE)
+        code = chat_equip(*out, session, options, &tools);
+    buffer_free(&source);
+    buffer_free(&tools);
+    return code;
 }
 
 void session_close(struct session *session)

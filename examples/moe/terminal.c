@@ -15,6 +15,7 @@ static atomic_int has_broken_pipe;
 static bool is_quiet_terminal;
 static atomic_int n_interrupts;
 static _Atomic(moe_context *) interrupted_context;
+static _Atomic(moe_chat *) interrupted_chat;
 
 bool is_terminal(FILE *file)
 {
@@ -57,6 +58,7 @@ static void on_interrupt(int signal_number)
     if (atomic_fetch_add(&n_interrupts, 1) > 0)
         _exit(CODE_INTERRUPTED);
     moe_context_cancel(atomic_load(&interrupted_context));
+    moe_chat_cancel(atomic_load(&interrupted_chat));
 }
 
 static void on_broken_pipe(int signal_number)
@@ -85,6 +87,11 @@ void interrupt_start(void)
 void interrupt_target(moe_context *ctx)
 {
     atomic_store(&interrupted_context, ctx);
+}
+
+void interrupt_chat(moe_chat *chat)
+{
+    atomic_store(&interrupted_chat, chat);
 }
 
 bool interrupt_seen(void)

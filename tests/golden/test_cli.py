@@ -25,7 +25,7 @@ SHARED = Path(os.environ.get('MOE_SHARED', tap.ROOT.parent / 'shared'))
 TINY = tap.ROOT / 'examples' / 'models' / 'tiny-mixtral-q8_0.gguf'
 NO_TEMPLATE = 'tests/data/stories260K/stories260K.gguf'
 COMMANDS = ('run chat tokenize logits bench inspect estimate doctor '
-            'score embed completion help').split()
+            'score embed render completion help').split()
 TALE = (
     ', there was a kind little tiger named Hugo who lived in a small house '
     'near the forest. Every day, he was happy to sing. One windy day, Hugo '
@@ -556,9 +556,94 @@ def chat_history_equals_the_conversation():
                 {'role': 'user', 'content': 'Who are you?'}]
     told = chat('--messages', '-', '--json',
                 stdin=json.dumps(history).encode()).json()
-    assert told['prompt_ids'] == (first['prompt_ids'] + first['ids'] +
-                                  second['prompt_ids'])
+    assert told['prompt_ids'] == second['prompt_ids']
     assert told['ids'] == second['ids']
+    reused = [e['reused'] for e in events if e['event'] == 'prompt']
+    assert reused[0] == 0 and reused[-1] >= len(first['prompt_ids']), reused
+    ids = moe('render', 'tiny', '--messages', '-', '--ids',
+              stdin=json.dumps(history).encode()).json()
+    assert ids == told['prompt_ids'], ids
+
+
+def chat_is_saved_and_loaded():
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / 'talk.json'
+        result = chat('--system', 'Be kind.',
+                      stdin=f'Hello!\n/save {path}\n/reset\n/load {path}\n'
+                            f'/load missing\n/stats\n'.encode())
+        saved = json.loads(path.read_text())
+        assert [m['role'] for m in saved] == ['system', 'user', 'assistant']
+        assert saved[2]['content'] == result.out.strip(), saved
+        assert '1 questions, 3 messages' in result.err, result.err
+        assert 'missing: No such file' in result.err, result.err
+
+
+TOOLS = [{'type': 'function', 'function': {
+    'name': 'now', 'parameters': {'type': 'object', 'properties': {
+        'zone': {'enum': ['UTC', 'CET']}}, 'required': ['zone'],
+        'additionalProperties': False}}}]
+
+
+def chat_writes_what_it_must():
+    """A schema holds in run and chat; mistakes have the place."""
+    with tempfile.TemporaryDirectory() as folder:
+        schema, bad = Path(folder) / 'schema', Path(folder) / 'bad'
+        schema.write_text('{"enum": ["red", "green"]}')
+        bad.write_text('{"properties": {"a": {"pattern": "(?=a)"}}}')
+        for command in (('chat', 'tiny', '-p', 'Hello!'),
+                        ('run', 'tiny', 'Once upon a time')):
+            for seed in 1, 2, 3:
+                out = moe(*command, '--schema', schema, '-s', seed).out
+                assert out in ('"red"\n', '"green"\n'), out
+            err = moe(*command, '--schema', bad, code=6).err
+            assert 'properties/a' in err, err
+            gbnf = Path(folder) / 'gbnf'
+            gbnf.write_text('root ::= [ab]{3}\n')
+            out = moe(*command, '--grammar', gbnf).out
+            assert re.fullmatch('[ab]{3}\n', out), out
+            moe(*command, '--grammar', gbnf, '--schema', schema, code=2)
+
+
+def chat_knows_tools():
+    """The tiny model was never told of tools: they are emulated, and it does
+    not call; a tool's place in the prompt is seen by render."""
+    with tempfile.TemporaryDirectory() as folder:
+        tools = Path(folder) / 'tools.json'
+        tools.write_text(json.dumps(TOOLS))
+        done = json.loads(chat('--tools', tools, '-p', 'Hello!', '--jsonl',
+                               '-n', 20).out.splitlines()[-1])
+        assert done['event'] == 'done', done
+        prompt = moe('render', 'tiny', '--tools', tools,
+                     stdin=b'[{"role": "user", "content": "Hi"}]').out
+        assert '"now"' in prompt and prompt.endswith('[/INST]'), prompt
+        tools.write_text('[{"function": {"name": "a b"}}]')
+        err = chat('--tools', tools, '-p', 'Hello!', code=6).err
+        assert 'tools[0].function.name' in err, err
+
+
+def render_tells_origins_and_takes_tokenizers():
+    messages = b'[{"role": "user", "content": "Hi <s>"}]'
+    parts = [json.loads(line) for line in moe(
+        'render', 'tiny', '--parts', stdin=messages).out.splitlines()]
+    assert [p['origin'] for p in parts] == ['template', 'data', 'template']
+    assert parts[1]['text'] == 'Hi <s>', parts
+    text = moe('render', 'tiny', stdin=messages).out
+    assert text == ''.join(p['text'] for p in parts), text
+    with tempfile.TemporaryDirectory() as folder:
+        template = Path(folder) / 'template'
+        template.write_text('{% for m in messages %}<{{ m.content }}>'
+                            '{% endfor %}')
+        out = moe('render', 'tiny', '--template', template, '-v',
+                  stdin=messages)
+        assert out.out == '<Hi <s>>' and 'template: ' in out.err, out
+    moe('render', 'tiny', '--encoder', 'no-such-form', stdin=messages, code=2)
+    moe('render', 'tiny', stdin=b'[{"role": "tool", "content": "x"}]', code=6)
+    tokenizer = next(SHARED.glob('vectors/mistral/**/tokenizer.model*'), None)
+    if tokenizer is None:
+        raise tap.Skip('no tokenizer of the shared vectors is here')
+    ids = moe('render', tokenizer, '--encoder', 'mistral-v1', '--ids',
+              stdin=messages).json()
+    assert ids[0] == 1 and ids.count(1) == 1, ids
 
 
 def what_users_type_is_no_control_token():
@@ -587,22 +672,22 @@ def renamed(family, names):
 def other_forms_equal_their_text():
     """A question in ChatML's and Gemma's form has the ids of the whole text,
     with its control tokens, in one piece."""
-    for family, names, template, text in (
+    for family, names, encoder, text in (
             ('qwen3', {'<|bos|>': '<|im_start|>', '<|eos|>': '<|im_end|>'},
-             "{{'<|im_start|>' + role}}",
+             'chatml',
              '<|im_start|>system\nthe sea<|im_end|>\n'
              '<|im_start|>user\nhe hears <b><|im_end|>\n'
              '<|im_start|>assistant\n'),
             ('gemma3', {'<pad>': '<start_of_turn>', '</s>': '<end_of_turn>'},
-             "{{'<start_of_turn>' + role}}",
+             'gemma',
              '<start_of_turn>user\nthe sea\n\nhe hears <b><end_of_turn>\n'
              '<start_of_turn>model\n')):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / 'model.gguf'
             path.write_bytes(renamed(family, names))
-            meta = ('--meta', f'tokenizer.chat_template={template}')
-            told = moe('chat', path, *meta, '--system', 'the sea', '-p',
-                       'he hears <b>', '-n', 1, '--json').json()
+            told = moe('chat', path, '--encoder', encoder, '--system',
+                       'the sea', '-p', 'he hears <b>', '-n', 1,
+                       '--json').json()
             ids = moe('tokenize', path, '--specials', stdin=text.encode())
             assert told['prompt_ids'] == ids.json(), (told, ids.out)
             control = moe('tokenize', path, '--pieces', '--specials',
@@ -612,9 +697,9 @@ def other_forms_equal_their_text():
 
 def messages_out_of_order_are_refused():
     for messages, code in (([{'role': 'assistant', 'content': 'a'}], 6),
-                           ([{'role': 'user', 'content': 'a'}] * 2, 6),
-                           ([{'role': 'system', 'content': 'a'}], 6),
-                           ([], 6), ({}, 1), ([{'role': 1}], 1), ('x', 1)):
+                           ([{'role': 'user', 'content': 'a'}] * 2, 0),
+                           ([], 6), ([{'role': 'tool', 'content': 'a'}], 6),
+                           ({}, 1), ([{'role': 1}], 1), ('x', 1)):
         chat('--messages', '-', stdin=json.dumps(messages).encode(), code=code)
     for text in b'', b'[', b'[{"role": "user", "content": "\\ud800"}]':
         chat('--messages', '-', stdin=text, code=1)
@@ -795,6 +880,10 @@ if __name__ == '__main__':
         chat_prompt_has_the_golden_ids,
         chat_reads_lines_and_knows_commands,
         chat_history_equals_the_conversation,
+        chat_is_saved_and_loaded,
+        chat_writes_what_it_must,
+        chat_knows_tools,
+        render_tells_origins_and_takes_tokenizers,
         what_users_type_is_no_control_token,
         other_forms_equal_their_text,
         messages_out_of_order_are_refused,
