@@ -35,7 +35,10 @@ static moe_status chat_begin(moe_chat *chat)
         return moe__fail(&chat->err, MOE_ERR_UNSUPPORTED,
                          "the model is a vocabulary only: it cannot answer");
     answer_reset(&chat->answer);
-    MOE__TRY(moe__chat_make_prompt(chat));
+    chat->ids.stop = &chat->w.ctx->stop;
+    const moe_status status = moe__chat_make_prompt(chat);
+    chat->ids.stop = NULL;
+    MOE__TRY(status);
     MOE__TRY(moe__chat_reuse(chat));
     moe__stream_reset(chat->stream, chat_opens_reasoning(chat));
     if (chat->tools.parser != NULL)
@@ -270,8 +273,10 @@ static moe_status chat_next(moe_chat *chat, moe_event *event)
 {
     moe_status status = MOE_OK;
     if (chat->state == MOE__CHAT_IDLE)
-        MOE__TRY(chat_begin(chat));
-    if (atomic_load(&chat->w.ctx->stop))
+        status = chat_begin(chat);
+    if (status != MOE_OK && status != MOE_ERR_CANCELLED)
+        return status;
+    if (status == MOE_ERR_CANCELLED || atomic_load(&chat->w.ctx->stop))
         return chat_end(chat, event);
     status = chat->state == MOE__CHAT_READING ? chat_read(chat, event)
                                               : chat_write(chat, event);

@@ -230,8 +230,12 @@ static moe_status context_prompt(moe_context *ctx, const char *text,
     if (ctx->pos > 0)
         flags &= ~(moe_text_flags)MOE_TEXT_SPECIALS;
     ctx->ids.n = 0;
-    MOE__TRY(moe__text_encode(ctx->model, text, text_bytes, flags, &ctx->ids,
-                              &ctx->err));
+    ctx->ids.stop = &ctx->stop;
+    const moe_status status = moe__text_encode(ctx->model, text, text_bytes,
+                                               flags, &ctx->ids, &ctx->err);
+    if (status == MOE_ERR_CANCELLED)
+        atomic_store(&ctx->stop, 0);
+    MOE__TRY(status);
     if (ctx->ids.n > INT32_MAX)
         return moe__fail(&ctx->err, MOE_ERR_CONTEXT_FULL,
                          "%zu tokens do not fit", ctx->ids.n);

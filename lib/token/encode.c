@@ -39,8 +39,16 @@ void *moe__token_grow(struct moe__mem *mem, void *block, size_t *cap, size_t n,
     return grown;
 }
 
+bool moe__ids_is_stopped(const struct moe__ids *ids)
+{
+    return ids->stop != NULL &&
+           atomic_load_explicit(ids->stop, memory_order_relaxed) != 0;
+}
+
 moe_status moe__ids_push(struct moe__ids *ids, moe_token id)
 {
+    if (moe__ids_is_stopped(ids))
+        return MOE_ERR_CANCELLED;
     if (ids->n == ids->cap) {
         moe_token *grown = moe__token_grow(ids->mem, ids->ids, &ids->cap,
                                            ids->n + 1, sizeof *grown);
@@ -174,6 +182,8 @@ moe_status moe__vocab_encode_trusted(const struct moe__vocab *vocab,
         return moe__fail(err, status,
                          "no memory for the tokens of %zu bytes of text",
                          text.n);
+    if (status == MOE_ERR_CANCELLED)
+        return moe__fail(err, status, "cancelled in %zu bytes of text", text.n);
     return status;
 }
 

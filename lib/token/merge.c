@@ -262,6 +262,8 @@ static moe_status merge_queue(struct moe__encoder *e, struct moe__slice text)
         MOE__TRY(merge_push(e, text, i));
     while (e->n_runs > 0) {
         const struct moe__bid bid = merge_pop(e);
+        if (moe__ids_is_stopped(e->out))
+            return MOE_ERR_CANCELLED;
         struct moe__symbol *left = &symbols[(uint32_t)bid.key];
         if (left->n == 0 || left->next == MERGE_NONE ||
             left->n + symbols[left->next].n != bid.n)

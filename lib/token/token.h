@@ -19,10 +19,13 @@ struct moe__ids {
     moe_token *ids;
     size_t n;
     size_t cap;
+    const _Atomic int32_t *stop; /* not 0: encoding ends; NULL: never */
 };
 
 void moe__ids_init(struct moe__ids *ids, struct moe__mem *mem);
+/* MOE_ERR_NO_MEMORY, or MOE_ERR_CANCELLED if it is to stop. */
 moe_status moe__ids_push(struct moe__ids *ids, moe_token id);
+bool moe__ids_is_stopped(const struct moe__ids *ids);
 void moe__ids_free(struct moe__ids *ids);
 
 /* Memory comes from arena; MOE_ERR_FORMAT or _UNSUPPORTED names the key.  The

@@ -166,6 +166,44 @@ static void a_second_caller_is_told_busy(void)
     moe_context_destroy(r.ctx);
 }
 
+/* A text that no context holds: what ends is the tokenizer's work. */
+static void a_cancel_stops_the_tokenizer(void)
+{
+    enum { n = 1 << 20 };
+    static const char *const letters[] = {"a", "ab ", "\xf0\x9f\x98\x80"};
+    moe_model *model = prop_open(TINY_Q8);
+    moe_context *ctx = NULL;
+    moe_chat *chat = NULL;
+    moe_event event = {.struct_size = sizeof event};
+    char *text = malloc(n);
+    REQUIRE(text != NULL && model != NULL &&
+            !moe_context_create(model, NULL, &ctx, NULL) &&
+            !moe_chat_create(model, NULL, &chat, NULL));
+    for (size_t i = 0; i < 3; i++) {
+        const size_t n_letters = strlen(letters[i]);
+        for (size_t at = 0; at < n; at++)
+            text[at] = letters[i][at % n_letters];
+        CHECK(moe_context_prompt(ctx, text, n, 0) == MOE_ERR_CONTEXT_FULL);
+        moe_context_cancel(ctx);
+        CHECK(moe_context_prompt(ctx, text, n, 0) == MOE_ERR_CANCELLED);
+        CHECK(strcmp(moe_context_error(ctx),
+                     "cancelled in 1048576 bytes of text") == 0,
+              "%s", moe_context_error(ctx));
+        CHECK(moe_context_prompt(ctx, "Hello", -1, 0) == MOE_OK);
+        CHECK(moe_chat_rewind(chat, 0) == MOE_OK);
+        CHECK(moe_chat_say(chat, MOE_ROLE_USER, text, n) == MOE_OK);
+        moe_chat_cancel(chat);
+        CHECK(moe_chat_next(chat, &event) == MOE_OK &&
+              event.kind == MOE_EVENT_DONE &&
+              event.reason == MOE_DONE_CANCELLED);
+        CHECK(moe_chat_next(chat, &event) == MOE_ERR_CONTEXT_FULL);
+    }
+    free(text);
+    moe_chat_destroy(chat);
+    moe_context_destroy(ctx);
+    moe_model_close(model);
+}
+
 static const struct test tests[] = {
     {"handles_end_in_any_order", handles_end_in_any_order},
     {"contexts_share_a_model_across_threads",
@@ -173,6 +211,7 @@ static const struct test tests[] = {
     {"cancel_stops_a_prompt_and_leaves_a_usable_context",
      cancel_stops_a_prompt_and_leaves_a_usable_context},
     {"a_cancel_stops_exactly_one_call", a_cancel_stops_exactly_one_call},
+    {"a_cancel_stops_the_tokenizer", a_cancel_stops_the_tokenizer},
     {"a_second_caller_is_told_busy", a_second_caller_is_told_busy},
 };
 
