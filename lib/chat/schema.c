@@ -1,24 +1,24 @@
 /* schema.c: JSON Schema (draft 2020-12) -> grammar of JSON texts.
  *
- * Owns lists of schemas and their rules, $ref and allOf (more schemas that hold
- * at a place) and anyOf and oneOf (a choice of them).  What a value is spelled
- * like is up to the file of its type.  Assumes nothing about a schema:
- * its depth is limited by the JSON reader, lists are compiled from a queue, and
- * the work is counted. */
+ * Owns lists of schemas and their rules, and the choices between branches. What
+ * a value is spelled like is up to the file of its type.  Assumes nothing about
+ * a schema: its depth is limited by the JSON reader, lists are compiled from a
+ * queue, and the work is counted. */
 #include "chat/schema.h"
 
 #include "chat/chat.h"
 #include "sample/regex.h"
 
 #define SCHEMA_MAX_BYTES ((size_t)16 << 20)
-#define SCHEMA_MAX_STEPS 3000000 /* about half a second */
+#define SCHEMA_MAX_WATCHED 16    /* branches, of which each may hold or not */
+#define SCHEMA_MAX_STEPS 2000000 /* about half a second */
 
 struct moe__schema_task {
     struct moe__schema_list list;
     moe__expr rule;
 };
 
-/* ------------------------------------------------------------------ errors */
+/* --------------------------------------------------------------- errors */
 
 moe_status moe__schema_no_memory(struct moe__schema *schema)
 {
@@ -31,6 +31,17 @@ moe_status moe__schema_refuse(struct moe__schema *schema,
                               const char *why)
 {
     struct moe__text place;
+    const struct moe__schema_origin *origin = schema->origins;
+    if (schema->err == NULL) /* nobody asks */
+        return MOE_ERR_ARGUMENT;
+    while (origin != NULL) /* of what was made: what it was made of */
+        if (node->n > 0 && origin->items == node->items) {
+            node = origin->node;
+            keyword = origin->keyword;
+            origin = schema->origins;
+        } else {
+            origin = origin->next;
+        }
     moe__text_init(&place, schema->mem, 0);
     moe__schema_pointer(schema->root, node, &place);
     /* The end of a long pointer says more than its start. */
@@ -40,8 +51,9 @@ moe_status moe__schema_refuse(struct moe__schema *schema,
         schema->err, MOE_ERR_ARGUMENT, "schema, at %s%.*s: %s%s%s%s",
         from > 0 ? "..." : "", (int)(place.n - from), place.data + from,
         keyword ? "\"" : "", keyword ? keyword : "", keyword ? "\" " : "", why);
+    const bool has_place = place.status == MOE_OK;
     moe__text_free(&place);
-    return status;
+    return has_place ? status : moe__schema_no_memory(schema);
 }
 
 moe_status moe__schema_step(struct moe__schema *schema, int32_t n)
@@ -54,7 +66,15 @@ moe_status moe__schema_step(struct moe__schema *schema, int32_t n)
     return MOE_OK;
 }
 
-/* -------------------------------------------------------------- expressions */
+moe_status moe__schema_step_pairs(struct moe__schema *schema, int32_t n,
+                                  int32_t m)
+{
+    const int64_t steps = (int64_t)n * m / 16;
+    return moe__schema_step(
+        schema, steps < SCHEMA_MAX_STEPS ? (int32_t)steps : SCHEMA_MAX_STEPS);
+}
+
+/* ---------------------------------------------------------- expressions */
 
 moe_status moe__schema_way(struct moe__schema *schema,
                            struct moe__schema_ways *ways, moe__expr expr)
@@ -100,8 +120,7 @@ moe__expr moe__schema_either(struct moe__schema *schema, moe__expr first,
     return moe__grammar_either(schema->builder, parts, 2);
 }
 
-/* --------------------------------------------------------------------- rules
- */
+/* ---------------------------------------------------------------- rules */
 
 static uint32_t schema_list_hash(const struct moe__schema *schema,
                                  const struct moe__schema_list *list)
@@ -195,161 +214,7 @@ moe_status moe__schema_rule(struct moe__schema *schema,
     return MOE_OK;
 }
 
-/* -------------------------------------------------------------------- frames
- */
-
-moe_status moe__schema_add(struct moe__schema_frame *frame,
-                           const struct moe__json *node, int32_t parent)
-{
-    struct moe__schema *schema = frame->schema;
-    if (node->kind == MOE__JSON_TRUE)
-        return MOE_OK;
-    if (node->kind == MOE__JSON_FALSE) {
-        frame->is_false = true;
-        return MOE_OK;
-    }
-    if (node->kind != MOE__JSON_OBJECT)
-        return moe__schema_refuse(schema, node, NULL,
-                                  "a schema must be an object or a boolean");
-    for (int32_t i = parent; i >= 0; i = frame->parents[i])
-        if (frame->entries[i] == node)
-            return moe__schema_refuse(schema, node, NULL,
-                                      "the schema contains itself: no value "
-                                      "could ever begin");
-    MOE__TRY(moe__schema_step(schema, 1 + frame->n / 8));
-    for (int32_t i = 0; i < frame->n; i++)
-        if (frame->entries[i] == node)
-            return MOE_OK;
-    if (frame->n == MOE__SCHEMA_MAX_ENTRIES)
-        return moe__schema_refuse(schema, node, NULL,
-                                  "too many schemas hold at one place");
-    frame->entries[frame->n] = node;
-    frame->parents[frame->n++] = (int16_t)parent;
-    return MOE_OK;
-}
-
-/* What an entry leads to: $ref and allOf at once, choices for later. */
-static moe_status schema_follow_entry(struct moe__schema_frame *frame,
-                                      int32_t entry)
-{
-    static const char *const choices[] = {"anyOf", "oneOf"};
-    struct moe__schema *schema = frame->schema;
-    const struct moe__json *node = frame->entries[entry];
-    MOE__TRY(moe__schema_check(schema, node));
-    const struct moe__json *reference = moe__json_get(node, "$ref");
-    if (reference != NULL) {
-        const struct moe__json *target = NULL;
-        MOE__TRY(moe__schema_resolve(schema, node, reference->text, &target));
-        MOE__TRY(moe__schema_add(frame, target, entry));
-    }
-    const struct moe__json *all = moe__json_get(node, "allOf");
-    for (int32_t i = 0; all != NULL && i < all->n; i++)
-        MOE__TRY(moe__schema_add(frame, &all->items[i], entry));
-    for (size_t i = 0; i < MOE__COUNT(choices); i++) {
-        const struct moe__json *branches = moe__json_get(node, choices[i]);
-        if (branches == NULL)
-            continue;
-        if (frame->n_choices == MOE__SCHEMA_MAX_CHOICES)
-            return moe__schema_refuse(schema, node, choices[i],
-                                      "is nested too deeply at one place");
-        frame->choices[frame->n_choices].branches = branches;
-        frame->choices[frame->n_choices].entry = (int16_t)entry;
-        frame->choices[frame->n_choices++].is_one_of = i == 1;
-    }
-    return MOE_OK;
-}
-
-moe_status moe__schema_flatten(struct moe__schema_frame *frame)
-{
-    while (frame->n_followed < frame->n)
-        MOE__TRY(schema_follow_entry(frame, frame->n_followed++));
-    return MOE_OK;
-}
-
-moe_status moe__schema_follow(struct moe__schema *schema,
-                              const struct moe__schema_list *list,
-                              struct moe__schema_frame *frame)
-{
-    frame->schema = schema;
-    frame->n = frame->n_followed = 0;
-    frame->n_choices = frame->n_chosen = 0;
-    frame->is_false = false;
-    for (int32_t i = 0; i < list->n; i++)
-        MOE__TRY(moe__schema_add(frame, list->nodes[i], -1));
-    return moe__schema_flatten(frame);
-}
-
-const struct moe__json *moe__schema_member(const struct moe__json *object,
-                                           struct moe__slice key)
-{
-    for (int32_t i = object->n; i-- > 0;)
-        if (moe__slice_equal(object->keys[i], key))
-            return &object->items[i];
-    return NULL;
-}
-
-moe_status moe__schema_count(const struct moe__schema_frame *frame,
-                             const char *keyword, bool is_largest,
-                             int32_t otherwise, int32_t *out)
-{
-    *out = otherwise;
-    bool is_found = false;
-    for (int32_t i = 0; i < frame->n; i++) {
-        const struct moe__json *count =
-            moe__json_get(frame->entries[i], keyword);
-        if (count == NULL)
-            continue;
-        if (count->integer > MOE__SCHEMA_MAX_REPEAT)
-            return moe__schema_refuse(frame->schema, frame->entries[i], keyword,
-                                      "is more than can be enforced (65535)");
-        const int32_t value = (int32_t)count->integer;
-        if (!is_found || (is_largest ? value > *out : value < *out))
-            *out = value;
-        is_found = true;
-    }
-    return MOE_OK;
-}
-
-/* ORDER SCHEMA_TYPE */
-static const struct {
-    const char *name;
-    uint32_t bits;
-} schema_type_names[] = {
-    {"null", MOE__SCHEMA_NULL},
-    {"boolean", MOE__SCHEMA_BOOLEAN},
-    {"integer", MOE__SCHEMA_INTEGER},
-    {"number", MOE__SCHEMA_INTEGER | MOE__SCHEMA_FRACTION},
-    {"string", MOE__SCHEMA_STRING},
-    {"array", MOE__SCHEMA_ARRAY},
-    {"object", MOE__SCHEMA_OBJECT},
-};
-
-uint32_t moe__schema_type_bits(struct moe__slice name)
-{
-    for (size_t i = 0; i < MOE__COUNT(schema_type_names); i++)
-        if (moe__slice_is(name, schema_type_names[i].name))
-            return schema_type_names[i].bits;
-    return 0;
-}
-
-uint32_t moe__schema_types(const struct moe__schema_frame *frame)
-{
-    uint32_t types = MOE__SCHEMA_ALL;
-    for (int32_t i = 0; i < frame->n; i++) {
-        const struct moe__json *type = moe__json_get(frame->entries[i], "type");
-        if (type == NULL)
-            continue;
-        const bool is_list = type->kind == MOE__JSON_ARRAY;
-        uint32_t bits = is_list ? 0 : moe__schema_type_bits(type->text);
-        for (int32_t k = 0; is_list && k < type->n; k++)
-            bits |= moe__schema_type_bits(type->items[k].text);
-        types &= bits;
-    }
-    return types;
-}
-
-/* ------------------------------------------------------------------ compiling
- */
+/* ------------------------------------------------------------ compiling */
 
 /* What all entries of a frame allow, all choices made. */
 static moe_status schema_leaf(struct moe__schema_frame *frame,
@@ -358,6 +223,7 @@ static moe_status schema_leaf(struct moe__schema_frame *frame,
     struct moe__schema *schema = frame->schema;
     const uint32_t types = moe__schema_types(frame);
     bool has_values = false;
+    MOE__TRY(moe__schema_step(schema, 8 * frame->n)); /* keywords of each */
     MOE__TRY(moe__schema_values(frame, ways, &has_values));
     if (has_values)
         return MOE_OK;
@@ -370,9 +236,8 @@ static moe_status schema_leaf(struct moe__schema_frame *frame,
                                   moe__schema_text(schema, "false"));
         MOE__TRY(moe__schema_way(schema, ways, expr));
     }
-    if (types & MOE__SCHEMA_INTEGER) {
-        const bool is_integer = !(types & MOE__SCHEMA_FRACTION);
-        MOE__TRY(moe__schema_number(frame, is_integer, &expr));
+    if (types & (MOE__SCHEMA_INTEGER | MOE__SCHEMA_FRACTION)) {
+        MOE__TRY(moe__schema_number(frame, types, &expr));
         MOE__TRY(moe__schema_way(schema, ways, expr));
     }
     if (types & MOE__SCHEMA_STRING) {
@@ -390,29 +255,108 @@ static moe_status schema_leaf(struct moe__schema_frame *frame,
     return MOE_OK;
 }
 
-/* oneOf is anyOf if no value fits two branches. */
-static moe_status schema_check_one_of(const struct moe__schema_frame *frame,
-                                      const struct moe__json *branches,
-                                      int32_t entry)
+static moe_status schema_expand(struct moe__schema_frame *frame,
+                                struct moe__schema_ways *ways);
+
+/* A frame as it was before more was added. */
+struct schema_mark {
+    int32_t n;
+    int32_t n_followed;
+    int32_t n_choices;
+    int32_t n_chosen;
+    bool is_false;
+};
+
+static struct schema_mark schema_mark(const struct moe__schema_frame *frame)
 {
-    struct moe__schema_frame both;
-    for (int32_t i = 0; i < branches->n; i++)
-        for (int32_t k = 0; k < i; k++) {
-            bool is_empty = false;
-            both = *frame;
-            MOE__TRY(moe__schema_step(frame->schema, 100));
-            MOE__TRY(moe__schema_add(&both, &branches->items[i], entry));
-            MOE__TRY(moe__schema_flatten(&both));
-            MOE__TRY(moe__schema_add(&both, &branches->items[k], entry));
-            MOE__TRY(moe__schema_flatten(&both));
-            MOE__TRY(moe__schema_is_empty(&both, 0, &is_empty));
-            if (!is_empty)
-                return moe__schema_refuse(
-                    frame->schema, frame->entries[entry], "oneOf",
-                    "cannot be enforced: a value might fit two branches "
-                    "(use anyOf)");
-        }
+    return (struct schema_mark){frame->n, frame->n_followed, frame->n_choices,
+                                frame->n_chosen, frame->is_false};
+}
+
+static void schema_restore(struct moe__schema_frame *frame,
+                           struct schema_mark mark)
+{
+    frame->n = mark.n;
+    frame->n_followed = mark.n_followed;
+    frame->n_choices = mark.n_choices;
+    frame->n_chosen = mark.n_chosen;
+    frame->is_false = mark.is_false;
+}
+
+/* Whether a value might fit two branches of a choice. */
+static moe_status schema_overlap(struct moe__schema_frame *frame,
+                                 const struct moe__schema_choice *choice,
+                                 int32_t a, int32_t b, bool *out)
+{
+    const struct schema_mark before = schema_mark(frame);
+    const struct moe__json *items = choice->branches->items;
+    MOE__TRY(moe__schema_step(frame->schema, 20));
+    MOE__TRY(moe__schema_add(frame, &items[a], choice->entry, false));
+    MOE__TRY(moe__schema_flatten(frame));
+    MOE__TRY(moe__schema_add(frame, &items[b], choice->entry, false));
+    MOE__TRY(moe__schema_flatten(frame));
+    MOE__TRY(moe__schema_is_empty(frame, 0, out));
+    *out = !*out;
+    schema_restore(frame, before);
     return MOE_OK;
+}
+
+/* Of oneOf: no other branch than this one holds.  Those that cannot hold beside
+ * it need no negation. */
+static moe_status schema_add_others(struct moe__schema_frame *frame,
+                                    const struct moe__schema_choice *choice,
+                                    int32_t at)
+{
+    const struct moe__json *branches = choice->branches;
+    for (int32_t i = 0; i < branches->n; i++) {
+        const struct moe__json *negated = NULL;
+        bool is_overlap = false;
+        if (i != at)
+            MOE__TRY(schema_overlap(frame, choice, at, i, &is_overlap));
+        if (!is_overlap)
+            continue;
+        MOE__TRY(
+            moe__schema_negate(frame->schema, &branches->items[i], &negated));
+        MOE__TRY(moe__schema_add(frame, negated, choice->entry, true));
+    }
+    return MOE_OK;
+}
+
+/* Of anyOf all branches from `at` that hold: which they are makes a difference
+ * to unevaluated keywords.  Recursion: as deep as there are branches. */
+static moe_status schema_expand_all(struct moe__schema_frame *frame,
+                                    const struct moe__schema_choice *choice,
+                                    int32_t at, bool has_one,
+                                    struct moe__schema_ways *ways)
+{
+    if (at == choice->branches->n)
+        return has_one ? schema_expand(frame, ways) : MOE_OK;
+    const struct moe__json *branch = &choice->branches->items[at];
+    const struct schema_mark before = schema_mark(frame);
+    for (int32_t is_negated = 0; is_negated < 2; is_negated++) {
+        MOE__TRY(moe__schema_step(frame->schema, 100));
+        if (is_negated)
+            MOE__TRY(moe__schema_negate(frame->schema, branch, &branch));
+        MOE__TRY(moe__schema_add(frame, branch, choice->entry, is_negated));
+        MOE__TRY(moe__schema_flatten(frame));
+        if (!frame->is_false)
+            MOE__TRY(schema_expand_all(frame, choice, at + 1,
+                                       has_one || !is_negated, ways));
+        schema_restore(frame, before);
+    }
+    return MOE_OK;
+}
+
+/* Whether an unevaluated keyword knows what holds below an entry. */
+static bool schema_is_watched(const struct moe__schema_frame *frame,
+                              int32_t entry)
+{
+    for (int32_t i = 0; i <= entry && frame->schema->has_unevaluated; i++)
+        if ((moe__json_get(frame->entries[i], "unevaluatedItems") ||
+             moe__json_get(frame->entries[i], "unevaluatedProperties")) &&
+            moe__schema_sees(frame, i, entry))
+            return true;
+    return false;
 }
 
 /* Makes the choices of a frame in all ways.  Recursion: once for each choice,
@@ -423,24 +367,29 @@ static moe_status schema_expand(struct moe__schema_frame *frame,
     MOE__TRY(moe__schema_flatten(frame));
     if (frame->is_false)
         return MOE_OK;
-    if (frame->n_chosen == frame->n_choices)
+    if (moe__schema_is_decided(frame))
         return schema_leaf(frame, ways);
-    const int32_t choice = frame->n_chosen++;
-    const struct moe__json *branches = frame->choices[choice].branches;
-    const int32_t entry = frame->choices[choice].entry;
-    if (frame->choices[choice].is_one_of)
-        MOE__TRY(schema_check_one_of(frame, branches, entry));
-    const int32_t n = frame->n;
-    const int32_t n_choices = frame->n_choices;
-    for (int32_t i = 0; i < branches->n; i++) {
-        MOE__TRY(moe__schema_step(frame->schema, 10));
-        MOE__TRY(moe__schema_add(frame, &branches->items[i], entry));
-        MOE__TRY(schema_expand(frame, ways));
-        frame->n = frame->n_followed = n; /* as they were */
-        frame->n_choices = n_choices;
-        frame->is_false = false;
+    const struct moe__schema_choice choice = frame->choices[frame->n_chosen++];
+    const struct schema_mark before = schema_mark(frame);
+    if (!choice.is_one_of && !choice.is_disjoint &&
+        schema_is_watched(frame, choice.entry)) {
+        if (choice.branches->n > SCHEMA_MAX_WATCHED)
+            return moe__schema_refuse(
+                frame->schema, frame->entries[choice.entry], "anyOf",
+                "has too many branches below an unevaluated keyword");
+        MOE__TRY(schema_expand_all(frame, &choice, 0, false, ways));
+    } else {
+        for (int32_t i = 0; i < choice.branches->n; i++) {
+            MOE__TRY(moe__schema_step(frame->schema, 10));
+            if (choice.is_one_of)
+                MOE__TRY(schema_add_others(frame, &choice, i));
+            MOE__TRY(moe__schema_add(frame, &choice.branches->items[i],
+                                     choice.entry, false));
+            MOE__TRY(schema_expand(frame, ways));
+            schema_restore(frame, before);
+        }
     }
-    frame->n_chosen = choice;
+    frame->n_chosen--;
     return MOE_OK;
 }
 
@@ -487,6 +436,21 @@ static moe_status schema_begin(struct moe__schema *schema)
     return MOE_OK;
 }
 
+/* Recursion as deep as the reader lets values be. */
+static bool schema_has_unevaluated(const struct moe__json *node)
+{
+    static const char word[] = "unevaluated";
+    const bool has_items =
+        node->kind == MOE__JSON_ARRAY || node->kind == MOE__JSON_OBJECT;
+    bool is_found = false;
+    for (int32_t i = 0; has_items && i < node->n && !is_found; i++)
+        is_found =
+            (node->kind == MOE__JSON_OBJECT && node->keys[i].n >= sizeof word &&
+             memcmp(node->keys[i].data, word, sizeof word - 1) == 0) ||
+            schema_has_unevaluated(&node->items[i]);
+    return is_found;
+}
+
 /* The schema of a value, of an object if is_object. */
 static moe_status schema_compile(struct moe__schema *schema,
                                  const struct moe__json *root, bool is_object,
@@ -500,6 +464,7 @@ static moe_status schema_compile(struct moe__schema *schema,
     const struct moe__json *both[] = {root, &object};
     const struct moe__schema_list list = {both, is_object ? 2 : 1};
     schema->root = root;
+    schema->has_unevaluated = schema_has_unevaluated(root);
     MOE__TRY(schema_begin(schema));
     MOE__TRY(moe__schema_rule(schema, &list, start));
     return schema_compile_all(schema);

@@ -40,7 +40,7 @@ static moe_status empty_array(const struct moe__schema_frame *frame,
     for (int32_t i = 0; i < moe__min_i32(least, EMPTY_MAX_ITEMS) && !*out;
          i++) {
         struct moe__schema_list list;
-        MOE__TRY(moe__schema_item_list(frame, i, &list));
+        MOE__TRY(moe__schema_item_list(frame, i, -1, &list));
         MOE__TRY(empty_list(frame->schema, &list, depth + 1, out));
     }
     return MOE_OK;
@@ -94,7 +94,7 @@ moe_status moe__schema_is_empty(const struct moe__schema_frame *frame,
     if (is_known || (types & (MOE__SCHEMA_NULL | MOE__SCHEMA_BOOLEAN)))
         return MOE_OK;
     *out = true; /* unless one of the types is possible */
-    if (types & MOE__SCHEMA_INTEGER) {
+    if (types & (MOE__SCHEMA_INTEGER | MOE__SCHEMA_FRACTION)) {
         MOE__TRY(moe__schema_bounds(frame, &bounds));
         *out = moe__schema_bounds_empty(&bounds);
     }

@@ -1,7 +1,8 @@
 /* schema_number.c: numbers between bounds, as an automaton over their digits.
  *
  * Bounds are decimals, exact whatever their length.  A number without bounds is
- * any JSON number; one with bounds has no exponent.  An integer has no point.
+ * any JSON number; one with bounds or multipleOf has no exponent.  An integer
+ * has no point.
  *
  * A number of n digits before the point is compared with a bound of as many
  * digits from the left: as long as all digits are the bound's, the next is
@@ -10,8 +11,7 @@
  * same is done with the bounds mirrored. */
 #include "chat/schema.h"
 
-/* ------------------------------------------------------------------ decimals
- */
+/* ------------------------------------------------------------- decimals */
 
 static bool digits_are_zero(const struct moe__schema_digits *a)
 {
@@ -112,8 +112,7 @@ int32_t moe__schema_digits_compare(const struct moe__schema_digits *a,
     return a->is_negative ? -order : order;
 }
 
-/* -------------------------------------------------------------------- bounds
- */
+/* --------------------------------------------------------------- bounds */
 
 /* Keeps the tighter one of two bounds on the same side. */
 static void bounds_take(struct moe__schema_bounds *bounds, bool is_low,
@@ -181,14 +180,14 @@ bool moe__schema_bounds_empty(const struct moe__schema_bounds *bounds)
            (order == 0 && (bounds->is_low_open || bounds->is_high_open));
 }
 
-/* ------------------------------------------------------------------ automaton
- */
+/* ------------------------------------------------------------ automaton */
 
 /* Sizes of numbers (no sign) from low, and up to high if there is one. */
 struct number_builder {
     struct moe__schema *schema;
     const struct moe__schema_bounds *bounds;
     bool is_integer;
+    int32_t n_places;       /* digits behind the point, -1: any number */
     moe__expr any_fraction; /* nothing, or a point and digits */
 };
 
@@ -228,6 +227,14 @@ static bool number_may_end(const struct number_builder *b, int32_t at,
            (!tight->is_high || is_high_left);
 }
 
+/* At least one digit of the fraction, from `at`. */
+static moe__expr number_places(const struct number_builder *b, int32_t at,
+                               moe__expr digit)
+{
+    return moe__grammar_repeat(b->schema->builder, digit, 1,
+                               b->n_places < 0 ? -1 : b->n_places - at);
+}
+
 /* The digits of the fraction from `at`: at least one. */
 static moe__expr number_fraction(const struct number_builder *b, int32_t at,
                                  bool is_low, bool is_high)
@@ -235,18 +242,21 @@ static moe__expr number_fraction(const struct number_builder *b, int32_t at,
     const struct moe__schema_bounds *bounds = b->bounds;
     const bool is_past = (!is_low || at >= bounds->low.n_fraction) &&
                          (!is_high || at >= bounds->high.n_fraction);
+    const bool is_limited = b->n_places >= 0;
+    if (is_limited && at >= b->n_places)
+        return moe__grammar_either(b->schema->builder, NULL, 0);
     if (!is_low && !is_high)
-        return number_digits(b, 1, -1);
+        return number_places(b, at, b->schema->digit);
     if (is_past && is_high) { /* equal to the bound: it can only get zeros */
         const bool is_open =
             bounds->is_high_open || (is_low && bounds->is_low_open);
         return is_open ? moe__grammar_either(b->schema->builder, NULL, 0)
-                       : moe__grammar_repeat(b->schema->builder,
-                                             number_digit(b, 0, 0), 1, -1);
+                       : number_places(b, at, number_digit(b, 0, 0));
     }
     if (is_past && !bounds->is_low_open)
-        return number_digits(b, 1, -1);
-    if (is_past) { /* more than the bound: a digit that is not 0 */
+        return number_places(b, at, b->schema->digit);
+    if (is_past &&
+        !is_limited) { /* more than the bound: a digit that is not 0 */
         const moe__expr zeros = moe__grammar_repeat(
             b->schema->builder, number_digit(b, 0, 0), 0, -1);
         return moe__schema_join(b->schema, zeros,
@@ -403,6 +413,21 @@ static moe__expr number_bounded(struct number_builder *b,
     return moe__grammar_either(b->schema->builder, ways, n);
 }
 
+/* A number that is no integer: a digit other than 0 behind the point. */
+static moe__expr number_broken(const struct number_builder *b)
+{
+    struct moe__schema *schema = b->schema;
+    const moe__expr parts[] = {
+        moe__grammar_repeat(schema->builder, moe__schema_text(schema, "-"), 0,
+                            1),
+        moe__schema_either(schema, moe__schema_text(schema, "0"),
+                           moe__schema_join(schema, number_digit(b, 1, 9),
+                                            number_digits(b, 0, -1))),
+        moe__schema_text(schema, "."), number_digits(b, 0, -1),
+        number_digit(b, 1, 9)};
+    return moe__grammar_join(schema->builder, parts, MOE__COUNT(parts));
+}
+
 /* -?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?; an integer is never -0. */
 static moe__expr number_free(const struct number_builder *b)
 {
@@ -426,32 +451,67 @@ static moe__expr number_free(const struct number_builder *b)
     const moe__expr parts[] = {
         minus, moe__schema_either(schema, zero, other), b->any_fraction,
         moe__grammar_repeat(builder, moe__grammar_join(builder, exponent, 3), 0,
-                            1)};
+                            b->n_places < 0 ? 1 : 0)};
     return moe__grammar_join(builder, parts, 4);
 }
 
-moe_status moe__schema_number(const struct moe__schema_frame *frame,
-                              bool is_integer, moe__expr *out)
+/* multipleOf, as a number of digits behind the point: 0 for 1, 1 for 0.1, and
+ * so on; -1 without it. */
+static moe_status number_step_places(const struct moe__schema_frame *frame,
+                                     int32_t *out)
 {
-    struct moe__schema *schema = frame->schema;
-    struct moe__schema_bounds bounds;
-    MOE__TRY(moe__schema_bounds(frame, &bounds));
+    *out = -1;
     for (int32_t i = 0; i < frame->n; i++) {
         const struct moe__json *step =
             moe__json_get(frame->entries[i], "multipleOf");
-        if (step != NULL && (!step->is_integer || step->integer != 1))
-            return moe__schema_refuse(schema, frame->entries[i], "multipleOf",
-                                      "cannot be enforced unless it is 1");
-        is_integer = is_integer || step != NULL;
+        struct moe__schema_digits digits;
+        if (step == NULL)
+            continue;
+        bool is_power = moe__schema_digits_read(step->text, &digits) &&
+                        !digits.is_negative && digits.n_whole == 1;
+        const int32_t n = is_power ? digits.n_fraction : 0;
+        is_power = is_power && digits.whole[0] == (n == 0);
+        for (int32_t k = 0; k < n && is_power; k++)
+            is_power = digits.fraction[k] == (k + 1 == n);
+        if (!is_power)
+            return moe__schema_refuse(frame->schema, frame->entries[i],
+                                      "multipleOf",
+                                      "cannot be enforced unless it is 1, 0.1, "
+                                      "0.01 or so on");
+        if (*out < 0 || n < *out)
+            *out = n;
     }
-    struct number_builder b = {schema, &bounds, is_integer, -1};
-    b.any_fraction = moe__grammar_repeat(
-        schema->builder,
-        moe__schema_join(schema, moe__schema_text(schema, "."),
-                         number_digits(&b, 1, -1)),
-        0, is_integer ? 0 : 1);
-    *out = bounds.has_low || bounds.has_high ? number_bounded(&b, &bounds)
-                                             : number_free(&b);
+    return MOE_OK;
+}
+
+moe_status moe__schema_number(const struct moe__schema_frame *frame,
+                              uint32_t types, moe__expr *out)
+{
+    struct moe__schema *schema = frame->schema;
+    struct moe__schema_bounds bounds;
+    const bool is_broken = !(types & MOE__SCHEMA_INTEGER);
+    int32_t n_places = -1;
+    MOE__TRY(moe__schema_bounds(frame, &bounds));
+    MOE__TRY(number_step_places(frame, &n_places));
+    const bool is_integer = !(types & MOE__SCHEMA_FRACTION) || n_places == 0;
+    struct number_builder b = {schema, &bounds, is_integer, n_places, -1};
+    b.any_fraction =
+        is_integer ? moe__grammar_join(schema->builder, NULL, 0)
+                   : moe__grammar_repeat(
+                         schema->builder,
+                         moe__schema_join(schema, moe__schema_text(schema, "."),
+                                          number_places(&b, 0, schema->digit)),
+                         0, 1);
+    const bool is_bounded = bounds.has_low || bounds.has_high;
+    if (is_broken && (is_bounded || n_places > 0))
+        return moe__schema_refuse(schema, frame->entries[0], "type",
+                                  "excludes integers: that cannot be enforced "
+                                  "beside bounds or multipleOf");
+    if (is_broken)
+        *out = is_integer ? moe__grammar_either(schema->builder, NULL, 0)
+                          : number_broken(&b);
+    else
+        *out = is_bounded ? number_bounded(&b, &bounds) : number_free(&b);
     return moe__schema_step(schema,
                             10 + 10 * bounds.has_low * bounds.low.n_whole);
 }

@@ -15,8 +15,7 @@
 #define OBJECT_MAX_STATES 65536  /* members times how many there can be */
 #define OBJECT_INLINE 64         /* members in one rule */
 
-/* ------------------------------------------------------------------- members
- */
+/* -------------------------------------------------------------- members */
 
 static moe_status object_add_key(struct moe__schema *schema,
                                  struct moe__schema_members *members,
@@ -65,27 +64,47 @@ moe_status moe__schema_members(const struct moe__schema_frame *frame,
     return MOE_OK;
 }
 
+/* Whether an entry, or one that it leads to, evaluates a member. */
+static bool object_is_evaluated(const struct moe__schema_frame *frame,
+                                int32_t entry, const struct moe__slice *key)
+{
+    for (int32_t i = entry; i < frame->n; i++) {
+        const struct moe__json *node = frame->entries[i];
+        const struct moe__json *named = moe__json_get(node, "properties");
+        const bool is_here =
+            moe__json_get(node, "additionalProperties") ||
+            (key != NULL && named != NULL && moe__schema_member(named, *key)) ||
+            (i > entry && moe__json_get(node, "unevaluatedProperties"));
+        if (is_here && moe__schema_sees(frame, entry, i))
+            return true;
+    }
+    return false;
+}
+
 moe_status moe__schema_member_list(const struct moe__schema_frame *frame,
                                    const struct moe__slice *key,
                                    struct moe__schema_list *out)
 {
     const struct moe__json **nodes = moe__arena_alloc(
-        &frame->schema->arena, (size_t)frame->n, sizeof *nodes);
+        &frame->schema->arena, 2 * (size_t)frame->n, sizeof *nodes);
     if (nodes == NULL)
         return moe__schema_no_memory(frame->schema);
     int32_t n = 0;
     for (int32_t i = 0; i < frame->n; i++) {
         const struct moe__json *entry = frame->entries[i];
         const struct moe__json *named = moe__json_get(entry, "properties");
+        const struct moe__json *others =
+            moe__json_get(entry, "unevaluatedProperties");
         const struct moe__json *node = NULL;
         if (key != NULL && named != NULL)
             node = moe__schema_member(named, *key);
         if (node == NULL)
             node = moe__json_get(entry, "additionalProperties");
-        if (node == NULL) /* alone it means the same */
-            node = moe__json_get(entry, "unevaluatedProperties");
         if (node != NULL)
             nodes[n++] = node;
+        if (others != NULL && moe__schema_is_decided(frame) &&
+            !object_is_evaluated(frame, i, key))
+            nodes[n++] = others;
     }
     *out = (struct moe__schema_list){nodes, n};
     return MOE_OK;
@@ -121,8 +140,7 @@ static moe_status object_named(const struct moe__schema_frame *frame,
     return object_member(schema, name, &list, out);
 }
 
-/* -------------------------------------------------------------- other members
- */
+/* -------------------------------------------------------- other members */
 
 static bool object_key_less(struct moe__slice a, struct moe__slice b)
 {
@@ -131,8 +149,8 @@ static bool object_key_less(struct moe__slice a, struct moe__slice b)
     return order < 0 || (order == 0 && a.n < b.n);
 }
 
-/* Texts that are none of keys [n], n > 0, sorted, all with the same first `at`
- * bytes: how such a text goes on behind these.  Recursion as deep as a key is
+/* Texts that are none of keys [n], sorted, all with the same first `at` bytes:
+ * how such a text goes on behind these.  Recursion as deep as a key is
  * long. */
 static moe_status object_not_keys(struct moe__schema *schema,
                                   const struct moe__slice *keys, int32_t n,
@@ -144,7 +162,9 @@ static moe_status object_not_keys(struct moe__schema *schema,
         &schema->arena, (size_t)moe__min_i32(n, OBJECT_MAX_BRANCHES),
         sizeof *branches);
     int32_t n_branches = 0;
-    int32_t from = keys[0].n == at;
+    int32_t from = 0;
+    while (from < n && keys[from].n == at)
+        from++;
     if (branches == NULL)
         return moe__schema_no_memory(schema);
     if (from == 0) /* it may end here */
@@ -183,34 +203,42 @@ static moe_status object_not_keys(struct moe__schema *schema,
     return moe__schema_step(schema, 10);
 }
 
+moe_status moe__schema_other_text(struct moe__schema *schema,
+                                  const struct moe__slice *keys, int32_t n,
+                                  const struct moe__json *node,
+                                  const char *keyword, moe__expr *out)
+{
+    struct moe__slice *sorted =
+        moe__arena_alloc(&schema->arena, (size_t)n, sizeof *sorted);
+    *out = schema->any_text;
+    if (sorted == NULL)
+        return moe__schema_no_memory(schema);
+    MOE__TRY(moe__schema_step_pairs(schema, n, n));
+    for (int32_t i = 0; i < n; i++) {
+        int32_t at = i;
+        if (keys[i].n > OBJECT_MAX_KEY_BYTES)
+            return moe__schema_refuse(schema, node, keyword,
+                                      "cannot be enforced beside a string of "
+                                      "more than 512 bytes");
+        for (; at > 0 && object_key_less(keys[i], sorted[at - 1]); at--)
+            sorted[at] = sorted[at - 1];
+        sorted[at] = keys[i];
+    }
+    if (n > 0)
+        MOE__TRY(object_not_keys(schema, sorted, n, 0, out));
+    return MOE_OK;
+}
+
 /* Keys that no entry names, with their quotes. */
 static moe_status object_other_key(const struct moe__schema_frame *frame,
                                    const struct moe__schema_members *members,
                                    moe__expr *out)
 {
-    struct moe__schema *schema = frame->schema;
-    const int32_t n = members->n;
-    moe__expr text = schema->any_text;
-    struct moe__slice *keys =
-        moe__arena_alloc(&schema->arena, (size_t)n, sizeof *keys);
-    if (keys == NULL)
-        return moe__schema_no_memory(schema);
-    for (int32_t i = 0; i < n; i++) {
-        const struct moe__slice key = members->keys[i];
-        int32_t at = i;
-        if (key.n > OBJECT_MAX_KEY_BYTES)
-            return moe__schema_refuse(schema, frame->entries[0],
-                                      "additionalProperties",
-                                      "cannot be allowed beside a key of more "
-                                      "than 512 bytes");
-        for (; at > 0 && object_key_less(key, keys[at - 1]); at--)
-            keys[at] = keys[at - 1];
-        keys[at] = key;
-    }
-    if (n > 0)
-        MOE__TRY(object_not_keys(schema, keys, n, 0, &text));
-    *out = moe__schema_quoted(schema, text);
-    return moe__schema_step(schema, 1 + n / 16 * n);
+    MOE__TRY(moe__schema_other_text(frame->schema, members->keys, members->n,
+                                    frame->entries[0], "additionalProperties",
+                                    out));
+    *out = moe__schema_quoted(frame->schema, *out);
+    return MOE_OK;
 }
 
 static bool object_is_false(const struct moe__schema_list *list)
@@ -307,8 +335,8 @@ static moe_status object_other(const struct moe__schema_frame *frame,
             return moe__schema_refuse(schema, pattern_entry, "propertyNames",
                                       "cannot be enforced beside "
                                       "patternProperties");
-        if (moe__grammar_json_regex(schema->builder, patterns->keys[0], &regex,
-                                    &why) != MOE_OK)
+        if (moe__grammar_json_regex(schema->builder, patterns->keys[0], 0, -1,
+                                    &regex, &why) != MOE_OK)
             return moe__schema_refuse(schema, pattern_entry,
                                       "patternProperties", why.message);
         key = moe__schema_quoted(schema, regex.expr);
@@ -321,8 +349,7 @@ static moe_status object_other(const struct moe__schema_frame *frame,
     return object_member(schema, key, &list, out);
 }
 
-/* -------------------------------------------------------------------- objects
- */
+/* -------------------------------------------------------------- objects */
 
 /* What may follow when the first `at` named members are decided and `count` of
  * them are there: expressions [n_counts], for the current and the next `at`. */
@@ -386,6 +413,12 @@ static moe_status object_states_begin(struct object_states *states,
         moe__schema_count(frame, "minProperties", true, 0, &states->least));
     MOE__TRY(
         moe__schema_count(frame, "maxProperties", false, -1, &states->most));
+    /* Keys that no entry names may be the same: they count as one. */
+    if (has_others && states->least > n_required + 1)
+        return moe__schema_refuse(frame->schema, frame->entries[0],
+                                  "minProperties",
+                                  "counts members that are not named, whose "
+                                  "keys could be the same");
     if (states->least <= n_required)
         states->least = 0;
     if (!has_others && states->most >= members->n)

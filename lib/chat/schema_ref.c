@@ -11,23 +11,30 @@ static const char *const ref_holders[] = {
     "$defs",
     "definitions",
     "patternProperties",
+    "dependentSchemas",
     "items",
     "additionalProperties",
     "propertyNames",
     "prefixItems",
     "unevaluatedItems",
+    "not",
+    "if",
+    "then",
+    "else",
+    "contains",
     "anyOf",
     "oneOf",
     "unevaluatedProperties",
     "allOf",
 };
-static const int32_t ref_n_maps = 4; /* the first are objects of schemas */
+static const int32_t ref_n_maps = 5; /* the first are objects of schemas */
 
 static bool ref_has_own_id(const struct moe__schema *schema,
                            const struct moe__json *node)
 {
     const struct moe__json *id = moe__json_get(node, "$id");
-    return node != schema->root && id != NULL && id->kind == MOE__JSON_STRING;
+    return node->items != schema->root->items && id != NULL &&
+           id->kind == MOE__JSON_STRING;
 }
 
 /* The schema with this anchor, in the order of the document; recursion ends,
@@ -186,8 +193,10 @@ static bool ref_find(const struct moe__json *from, const struct moe__json *node,
 {
     const bool has_children =
         from->kind == MOE__JSON_ARRAY || from->kind == MOE__JSON_OBJECT;
+    const bool is_found = from == node || (has_children && from->n > 0 &&
+                                           from->items == node->items);
     const size_t n = out->n;
-    for (int32_t i = 0; has_children && i < from->n && from != node; i++) {
+    for (int32_t i = 0; has_children && i < from->n && !is_found; i++) {
         moe__text_puts(out, "/");
         if (from->kind == MOE__JSON_OBJECT) {
             ref_write_token(out, from->keys[i]);
@@ -200,7 +209,7 @@ static bool ref_find(const struct moe__json *from, const struct moe__json *node,
             return true;
         moe__text_cut(out, n);
     }
-    return from == node;
+    return is_found;
 }
 
 void moe__schema_pointer(const struct moe__json *root,

@@ -101,8 +101,8 @@ static moe_status string_pattern(struct moe__schema *schema,
 {
     struct moe__err why = {MOE_OK, ""};
     struct moe__regex regex;
-    if (moe__grammar_json_regex(schema->builder, shape->pattern, &regex,
-                                &why) != MOE_OK)
+    if (moe__grammar_json_regex(schema->builder, shape->pattern, shape->least,
+                                shape->most, &regex, &why) != MOE_OK)
         return moe__schema_refuse(schema, shape->node, shape->keyword,
                                   why.message);
     *out = regex.expr;
@@ -112,6 +112,40 @@ static moe_status string_pattern(struct moe__schema *schema,
                                   "matches strings that minLength or maxLength "
                                   "forbids: give it such lengths itself");
     return MOE_OK;
+}
+
+/* Texts that differ from those listed. */
+static moe_status string_differs(const struct moe__schema_frame *frame,
+                                 const struct string_shape *shape,
+                                 moe__expr *out)
+{
+    struct moe__schema *schema = frame->schema;
+    const struct moe__json *node = NULL;
+    int32_t n = 0;
+    for (int32_t i = 0; i < frame->n; i++) {
+        const struct moe__json *listed =
+            moe__json_get(frame->entries[i], moe__schema_differs);
+        n += listed ? listed->n : 0;
+        node = listed ? frame->entries[i] : node;
+    }
+    if (node == NULL)
+        return MOE_OK;
+    struct moe__slice *texts =
+        moe__arena_alloc(&schema->arena, (size_t)n, sizeof *texts);
+    if (texts == NULL)
+        return moe__schema_no_memory(schema);
+    if (shape->node != NULL || shape->least > 0 || shape->most >= 0)
+        return moe__schema_refuse(schema, node, NULL,
+                                  "strings cannot be excluded beside lengths, "
+                                  "patterns or formats");
+    n = 0;
+    for (int32_t i = 0; i < frame->n; i++) {
+        const struct moe__json *listed =
+            moe__json_get(frame->entries[i], moe__schema_differs);
+        for (int32_t k = 0; listed != NULL && k < listed->n; k++)
+            texts[n++] = listed->items[k].text;
+    }
+    return moe__schema_other_text(schema, texts, n, node, NULL, out);
 }
 
 moe_status moe__schema_string(const struct moe__schema_frame *frame,
@@ -128,6 +162,7 @@ moe_status moe__schema_string(const struct moe__schema_frame *frame,
     else if (shape.least > 0 || shape.most >= 0)
         text = moe__grammar_repeat(schema->builder, schema->any_character,
                                    shape.least, shape.most);
+    MOE__TRY(string_differs(frame, &shape, &text));
     *out = moe__schema_quoted(schema, text);
     return moe__schema_step(schema, 10);
 }

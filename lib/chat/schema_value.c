@@ -25,8 +25,7 @@ uint32_t moe__schema_type_of(const struct moe__json *value)
     return is_integer ? MOE__SCHEMA_INTEGER : bits[value->kind];
 }
 
-/* ------------------------------------------------------------------- writing
- */
+/* -------------------------------------------------------------- writing */
 
 static void value_write_number(struct moe__text *out,
                                const struct moe__schema_digits *number)
@@ -83,6 +82,8 @@ static moe_status value_expr(struct moe__schema *schema,
     MOE__TRY(moe__schema_step(schema, 1));
     if (!is_object && value->kind != MOE__JSON_ARRAY)
         return value_scalar(schema, value, out);
+    if (is_object) /* to find equal keys */
+        MOE__TRY(moe__schema_step_pairs(schema, value->n, value->n));
     MOE__TRY(moe__schema_way(schema, &parts,
                              moe__schema_text(schema, is_object ? "{" : "[")));
     for (int32_t i = 0; i < value->n; i++) {
@@ -104,8 +105,7 @@ static moe_status value_expr(struct moe__schema *schema,
     return MOE_OK;
 }
 
-/* ------------------------------------------------------------------- judging
- */
+/* -------------------------------------------------------------- judging */
 
 static int32_t value_length(struct moe__slice text)
 {
@@ -126,6 +126,7 @@ static moe_status value_refuse_shaped(const struct moe__schema_frame *frame,
         {"multipleOf", MOE__SCHEMA_INTEGER | MOE__SCHEMA_FRACTION},
         {"pattern", MOE__SCHEMA_STRING},
         {"format", MOE__SCHEMA_STRING},
+        {"contains", MOE__SCHEMA_ARRAY},
         {"items", MOE__SCHEMA_ARRAY},
         {"prefixItems", MOE__SCHEMA_ARRAY},
         {"unevaluatedItems", MOE__SCHEMA_ARRAY},
@@ -148,6 +149,23 @@ static moe_status value_refuse_shaped(const struct moe__schema_frame *frame,
                                           shapes[k].keyword,
                                           "cannot be enforced together with "
                                           "enum or const");
+    return MOE_OK;
+}
+
+/* Whether a string differs from those that the frame excludes. */
+static moe_status value_differs(const struct moe__schema_frame *frame,
+                                const struct moe__json *value, bool *out)
+{
+    *out = true;
+    for (int32_t i = 0; i < frame->n; i++) {
+        const struct moe__json *listed =
+            moe__json_get(frame->entries[i], moe__schema_differs);
+        if (listed == NULL)
+            continue;
+        MOE__TRY(moe__schema_step_pairs(frame->schema, listed->n, 1));
+        for (int32_t k = 0; k < listed->n && *out; k++)
+            *out = !moe__json_equal(&listed->items[k], value);
+    }
     return MOE_OK;
 }
 
@@ -257,7 +275,9 @@ moe_status moe__schema_values(const struct moe__schema_frame *frame,
     for (int32_t i = 0; i < n; i++) {
         const uint32_t type = moe__schema_type_of(&values[i]);
         moe__expr expr = -1;
-        if (!value_fits(&limits, type, &values[i]) ||
+        bool is_free = false;
+        MOE__TRY(value_differs(frame, &values[i], &is_free));
+        if (!is_free || !value_fits(&limits, type, &values[i]) ||
             (n_pairs > 0 && !value_is_everywhere(frame, &values[i])))
             continue;
         types |= type;

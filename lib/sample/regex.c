@@ -21,6 +21,8 @@ struct regex_parser {
     struct moe__slice pattern;
     size_t at;
     int32_t depth;
+    int32_t least; /* characters that are asked for, if it can be said so */
+    int32_t most;  /* -1: any number */
     bool is_json;
     bool is_anchored; /* ^ and $ mean what is so anyway */
     struct moe__err err;
@@ -33,7 +35,7 @@ struct regex_set {
     int32_t n;
 };
 
-/* ------------------------------------------------------------------- sets */
+/* ----------------------------------------------------------------- sets */
 
 static void regex_set_normalise(struct regex_set *set)
 {
@@ -144,7 +146,7 @@ static moe__expr regex_set_expr(const struct regex_parser *parser,
     return n == 1 ? ways[0] : moe__grammar_either(parser->builder, ways, n);
 }
 
-/* ---------------------------------------------------------------- reading */
+/* -------------------------------------------------------------- reading */
 
 static bool regex_refuse(struct regex_parser *parser, size_t at,
                          const char *why)
@@ -322,7 +324,7 @@ static bool regex_character(struct regex_parser *parser, uint32_t *code)
            regex_refuse(parser, from, "this escape does not exist");
 }
 
-/* ---------------------------------------------------------------- grammar */
+/* -------------------------------------------------------------- grammar */
 
 static bool regex_class_member(struct regex_parser *parser, uint32_t *code)
 {
@@ -455,13 +457,21 @@ static int32_t regex_length_plus(int32_t a, int32_t b)
     return a < 0 || b < 0 ? -1 : regex_length_of((int64_t)a + b);
 }
 
-/* Around the atom that was just read, if there is a quantifier. */
+/* A part of a sequence: how often the unit is repeated. */
+struct regex_part {
+    struct moe__regex unit;
+    int32_t least;
+    int32_t most; /* -1: any number */
+};
+
+/* What stands behind the unit that was just read. */
 static bool regex_quantifier(struct regex_parser *parser,
-                             struct moe__regex *atom)
+                             struct regex_part *part)
 {
     const size_t from = parser->at;
     int32_t least = 0;
     int32_t most = -1;
+    part->least = part->most = 1;
     if (regex_accept(parser, "+")) {
         least = 1;
     } else if (regex_accept(parser, "?")) {
@@ -481,64 +491,141 @@ static bool regex_quantifier(struct regex_parser *parser,
         return true;
     }
     regex_accept(parser, "?");
-    atom->expr = moe__grammar_repeat(parser->builder, atom->expr, least, most);
-    atom->least = regex_length_times(atom->least, least);
-    atom->most = regex_length_times(atom->most, most);
+    part->least = least;
+    part->most = most;
     return true;
 }
 
 /* Any text around a match. */
-static struct moe__regex regex_anything(const struct regex_parser *parser)
+static struct regex_part regex_anything(const struct regex_parser *parser)
 {
     struct regex_set all = {{{0, 0x10ffff}}, 1};
-    const moe__expr any = regex_set_expr(parser, &all);
-    return (struct moe__regex){moe__grammar_repeat(parser->builder, any, 0, -1),
-                               0, -1};
+    return (struct regex_part){{regex_set_expr(parser, &all), 1, 1}, 0, -1};
 }
 
 /* Parts of a sequence, joined in portions, so that neither the list nor the
- * tree grows with the pattern. */
+ * tree grows with the pattern.  If only one of them has no fixed length, how
+ * often its unit is repeated follows from the length of the whole. */
 struct regex_joint {
-    moe__expr parts[REGEX_FAN]; /* [n] */
+    moe__expr parts[REGEX_FAN]; /* [n] behind the loose part, if there is one */
     int32_t n;
-    int32_t least;
+    int32_t least; /* length of all but the loose part */
     int32_t most;
+    moe__expr before; /* the loose part */
+    struct regex_part loose;
+    int32_t n_loose; /* that there were */
 };
 
-static void regex_append(const struct regex_parser *parser,
-                         struct regex_joint *joint, struct moe__regex part)
+static void regex_append_expr(const struct regex_parser *parser,
+                              struct regex_joint *joint, moe__expr expr)
 {
     if (joint->n == REGEX_FAN) {
         joint->parts[0] =
             moe__grammar_join(parser->builder, joint->parts, joint->n);
         joint->n = 1;
     }
-    joint->parts[joint->n++] = part.expr;
-    joint->least = regex_length_plus(joint->least, part.least);
-    joint->most = regex_length_plus(joint->most, part.most);
+    joint->parts[joint->n++] = expr;
+}
+
+static moe__expr regex_part_expr(const struct regex_parser *parser,
+                                 struct regex_joint *joint,
+                                 const struct regex_part *part)
+{
+    const struct moe__regex unit = part->unit;
+    joint->least = regex_length_plus(
+        joint->least, regex_length_times(unit.least, part->least));
+    joint->most = regex_length_plus(joint->most,
+                                    regex_length_times(unit.most, part->most));
+    return part->least == 1 && part->most == 1
+               ? unit.expr
+               : moe__grammar_repeat(parser->builder, unit.expr, part->least,
+                                     part->most);
+}
+
+/* All parts become one. */
+static void regex_settle(const struct regex_parser *parser,
+                         struct regex_joint *joint)
+{
+    const moe__expr after =
+        moe__grammar_join(parser->builder, joint->parts, joint->n);
+    joint->n = 0;
+    if (joint->n_loose == 1) {
+        regex_append_expr(parser, joint, joint->before);
+        regex_append_expr(parser, joint,
+                          regex_part_expr(parser, joint, &joint->loose));
+    }
+    regex_append_expr(parser, joint, after);
+}
+
+static void regex_append(const struct regex_parser *parser,
+                         struct regex_joint *joint,
+                         const struct regex_part *part)
+{
+    const bool is_fixed =
+        part->unit.least == part->unit.most && part->least == part->most;
+    if (!is_fixed && joint->n_loose == 1) /* the second */
+        regex_settle(parser, joint);
+    if (!is_fixed && joint->n_loose++ == 0) {
+        joint->before =
+            moe__grammar_join(parser->builder, joint->parts, joint->n);
+        joint->loose = *part;
+        joint->n = 0;
+    } else {
+        regex_append_expr(parser, joint, regex_part_expr(parser, joint, part));
+    }
+}
+
+/* Repeats of the loose part so that the whole has the length that is asked for;
+ * the others are fixed.  False if it never has. */
+static bool regex_fit(const struct regex_parser *parser,
+                      struct regex_joint *joint)
+{
+    struct regex_part *part = &joint->loose;
+    const int32_t unit = part->unit.least;
+    const int32_t more = parser->least - joint->least;
+    const int32_t room = parser->most - joint->least;
+    if (joint->n_loose != 1 || joint->least != joint->most || unit <= 0 ||
+        unit != part->unit.most)
+        return true;
+    if (more > 0)
+        part->least = moe__max_i32(part->least, (more - 1) / unit + 1);
+    if (parser->most >= 0 && room < 0)
+        return false;
+    if (parser->most >= 0 && (part->most < 0 || part->most > room / unit))
+        part->most = room / unit;
+    return part->most < 0 || part->least <= part->most;
 }
 
 static bool regex_sequence(struct regex_parser *parser, struct moe__regex *out)
 {
     const bool is_whole = parser->depth == 0;
     const bool is_search = is_whole && !parser->is_anchored;
+    const struct regex_part anything =
+        is_search ? regex_anything(parser) : (struct regex_part){.least = 0};
     struct regex_joint joint = {.n = 0};
     const bool is_first = is_whole && regex_accept(parser, "^");
     bool is_last = false;
     if (is_search && !is_first)
-        regex_append(parser, &joint, regex_anything(parser));
+        regex_append(parser, &joint, &anything);
     while (!is_last && parser->at < parser->pattern.n &&
            !regex_is_at(parser, "|") && !regex_is_at(parser, ")")) {
-        struct moe__regex atom = {-1, 0, 0};
+        struct regex_part part = {{-1, 0, 0}, 1, 1};
         is_last = is_whole && regex_accept(parser, "$");
         if (is_last)
             break;
-        if (!regex_atom(parser, &atom) || !regex_quantifier(parser, &atom))
+        if (!regex_atom(parser, &part.unit) || !regex_quantifier(parser, &part))
             return false;
-        regex_append(parser, &joint, atom);
+        regex_append(parser, &joint, &part);
     }
     if (is_search && !is_last)
-        regex_append(parser, &joint, regex_anything(parser));
+        regex_append(parser, &joint, &anything);
+    if (is_whole && !regex_fit(parser, &joint)) {
+        *out =
+            (struct moe__regex){moe__grammar_either(parser->builder, NULL, 0),
+                                parser->least, parser->least};
+        return true;
+    }
+    regex_settle(parser, &joint);
     *out = (struct moe__regex){
         moe__grammar_join(parser->builder, joint.parts, joint.n), joint.least,
         joint.most};
@@ -581,13 +668,15 @@ static bool regex_parse(struct regex_parser *parser, struct moe__regex *out)
                              : "^ and $ are supported at the ends only"));
 }
 
-/* ----------------------------------------------------------------- for use */
+/* -------------------------------------------------------------- for use */
 
 moe__expr moe__grammar_regex(struct moe__grammar_builder *builder,
                              struct moe__slice pattern, bool is_anchored)
 {
-    struct regex_parser parser = {
-        .builder = builder, .pattern = pattern, .is_anchored = is_anchored};
+    struct regex_parser parser = {.builder = builder,
+                                  .pattern = pattern,
+                                  .most = -1,
+                                  .is_anchored = is_anchored};
     struct moe__regex whole = {-1, 0, 0};
     if (!regex_parse(&parser, &whole))
         moe__grammar_fail(builder, &parser.err);
@@ -595,11 +684,15 @@ moe__expr moe__grammar_regex(struct moe__grammar_builder *builder,
 }
 
 moe_status moe__grammar_json_regex(struct moe__grammar_builder *builder,
-                                   struct moe__slice pattern,
-                                   struct moe__regex *out, struct moe__err *err)
+                                   struct moe__slice pattern, int32_t least,
+                                   int32_t most, struct moe__regex *out,
+                                   struct moe__err *err)
 {
-    struct regex_parser parser = {
-        .builder = builder, .pattern = pattern, .is_json = true};
+    struct regex_parser parser = {.builder = builder,
+                                  .pattern = pattern,
+                                  .least = least,
+                                  .most = most,
+                                  .is_json = true};
     if (!regex_parse(&parser, out))
         return moe__fail(err, parser.err.status, "%s", parser.err.message);
     return MOE_OK;

@@ -15,11 +15,12 @@ struct moe__regex {
     int32_t least;
     int32_t most; /* -1: any number */
 };
-/* The strings in which `pattern` is found, without their quotes, as JSON.  A
- * refusal is not kept in the builder. */
+/* The strings in which `pattern` is found, without their quotes, as JSON; only
+ * those of least .. most (-1: any number) characters, if that can be said: see
+ * the lengths in *out.  A refusal is not kept in the builder. */
 moe_status moe__grammar_json_regex(struct moe__grammar_builder *builder,
-                                   struct moe__slice pattern,
-                                   struct moe__regex *out,
+                                   struct moe__slice pattern, int32_t least,
+                                   int32_t most, struct moe__regex *out,
                                    struct moe__err *err);
 
 #endif

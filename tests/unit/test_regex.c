@@ -37,7 +37,7 @@ static int json_match(const char *pattern, const char *text)
     struct moe__regex regex = {-1, 0, 0};
     if (moe__grammar_begin(&mem, &builder, NULL) != MOE_OK)
         return -1;
-    if (moe__grammar_json_regex(builder, moe__slice_str(pattern), &regex,
+    if (moe__grammar_json_regex(builder, moe__slice_str(pattern), 0, -1, &regex,
                                 NULL) != MOE_OK) {
         moe__grammar_discard(builder);
         return -1;
@@ -283,7 +283,7 @@ static void lengths_are_counted_in_characters(void)
         struct moe__regex regex = {-1, 0, 0};
         REQUIRE(moe__grammar_begin(&mem, &builder, NULL) == MOE_OK);
         CHECK(moe__grammar_json_regex(builder, moe__slice_str(cases[i].pattern),
-                                      &regex, NULL) == MOE_OK);
+                                      0, -1, &regex, NULL) == MOE_OK);
         CHECK(regex.least == cases[i].least && regex.most == cases[i].most,
               "%s: %d %d", cases[i].pattern, regex.least, regex.most);
         moe__grammar_discard(builder);
