@@ -11,8 +11,7 @@ static moe_status check_message(moe_chat *chat,
                          "message %d: expected calls in messages of the "
                          "assistant only",
                          chat->history.n);
-    MOE__TRY(moe__message_flag(chat->form.dialect, chat->model->vocab,
-                               &chat->mem, message, flags, &chat->err));
+    *flags = moe__message_flag(chat->form.dialect, chat->model->vocab, message);
     if (flags->n_markers > 0 && chat->injection == MOE_INJECTION_REJECT)
         return moe__fail(&chat->err, MOE_ERR_ARGUMENT,
                          "message %d has %d marks of the format %s",

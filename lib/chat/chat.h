@@ -137,11 +137,9 @@ struct moe__flags {
     int32_t n_markers;  /* the dialect's marks that are plain text: forged */
 };
 /* dialect NULL: only control tokens are looked for. */
-moe_status moe__message_flag(const struct moe__dialect *dialect,
-                             const struct moe__vocab *vocab,
-                             struct moe__mem *mem,
-                             const struct moe__message *message,
-                             struct moe__flags *out, struct moe__err *err);
+struct moe__flags moe__message_flag(const struct moe__dialect *dialect,
+                                    const struct moe__vocab *vocab,
+                                    const struct moe__message *message);
 
 /* ----------------------------------------------------------------- schema */
 

@@ -7,8 +7,6 @@
 struct flag_scan {
     const struct moe__dialect *dialect; /* or NULL */
     const struct moe__vocab *vocab;
-    struct moe__ids ids;
-    struct moe__err *err;
     struct moe__flags found;
 };
 
@@ -24,51 +22,30 @@ static int32_t flag_count(struct moe__slice text, const char *marker)
     return count;
 }
 
-static moe_status flag_text(struct flag_scan *scan, struct moe__slice text)
+static void flag_text(struct flag_scan *scan, struct moe__slice text)
 {
-    if (text.n == 0)
-        return MOE_OK;
-    scan->ids.n = 0;
-    MOE__TRY(moe__vocab_encode(scan->vocab, text, MOE_TEXT_PARSE_CONTROL,
-                               &scan->ids, scan->err));
-    for (size_t i = 0; i < scan->ids.n; i++)
-        scan->found.n_controls +=
-            moe__vocab_kind(scan->vocab, scan->ids.ids[i]) == MOE_TOKEN_CONTROL;
+    scan->found.n_controls += moe__vocab_count_controls(scan->vocab, text);
     if (scan->dialect == NULL)
-        return MOE_OK;
+        return;
     const char *const *markers = scan->dialect->markers;
     for (size_t i = 0; markers[i] != NULL; i++)
         if (!moe__dialect_has_control(scan->vocab, markers[i]))
             scan->found.n_markers += flag_count(text, markers[i]);
-    return MOE_OK;
 }
 
-static moe_status flag_message(struct flag_scan *scan,
-                               const struct moe__message *message)
+struct moe__flags moe__message_flag(const struct moe__dialect *dialect,
+                                    const struct moe__vocab *vocab,
+                                    const struct moe__message *message)
 {
-    MOE__TRY(flag_text(scan, message->content));
-    MOE__TRY(flag_text(scan, message->reasoning));
-    MOE__TRY(flag_text(scan, message->name));
-    MOE__TRY(flag_text(scan, message->call_id));
+    struct flag_scan scan = {.dialect = dialect, .vocab = vocab};
+    flag_text(&scan, message->content);
+    flag_text(&scan, message->reasoning);
+    flag_text(&scan, message->name);
+    flag_text(&scan, message->call_id);
     for (int32_t i = 0; i < message->n_calls; i++) {
-        MOE__TRY(flag_text(scan, message->calls[i].id));
-        MOE__TRY(flag_text(scan, message->calls[i].name));
-        MOE__TRY(flag_text(scan, message->calls[i].arguments));
+        flag_text(&scan, message->calls[i].id);
+        flag_text(&scan, message->calls[i].name);
+        flag_text(&scan, message->calls[i].arguments);
     }
-    return MOE_OK;
-}
-
-moe_status moe__message_flag(const struct moe__dialect *dialect,
-                             const struct moe__vocab *vocab,
-                             struct moe__mem *mem,
-                             const struct moe__message *message,
-                             struct moe__flags *out, struct moe__err *err)
-{
-    struct flag_scan scan = {.dialect = dialect, .vocab = vocab, .err = err};
-    moe__ids_init(&scan.ids, mem);
-    const moe_status status = flag_message(&scan, message);
-    moe__ids_free(&scan.ids);
-    if (status == MOE_OK)
-        *out = scan.found;
-    return status;
+    return scan.found;
 }

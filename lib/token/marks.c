@@ -168,3 +168,20 @@ struct moe__mark moe__mark_next(struct moe__mark_finder *finder, size_t at)
     }
     return (struct moe__mark){text.n, 0, MOE_TOKEN_NONE};
 }
+
+int32_t moe__vocab_count_controls(const struct moe__vocab *vocab,
+                                  struct moe__slice text)
+{
+    const struct moe__trust all = {0, text.n};
+    struct moe__mark_finder finder = {vocab, text, &all, 1};
+    struct moe__mark mark;
+    int32_t count = 0;
+    for (size_t at = 0; at < text.n && count < INT32_MAX;
+         at = mark.start + mark.n) {
+        mark = moe__mark_next(&finder, at);
+        if (mark.n == 0)
+            break;
+        count += vocab->kinds[mark.id] == MOE_TOKEN_CONTROL;
+    }
+    return count;
+}

@@ -88,6 +88,9 @@ bool moe__vocab_has_space_prefix(const struct moe__vocab *vocab);
 /* The id whose raw text in the file is this, MOE_TOKEN_NONE if none. */
 moe_token moe__vocab_find(const struct moe__vocab *vocab,
                           struct moe__slice text);
+/* Names of control tokens in a text, found as if it were trusted. */
+int32_t moe__vocab_count_controls(const struct moe__vocab *vocab,
+                                  struct moe__slice text);
 moe_token moe__vocab_special(const struct moe__vocab *vocab, moe_special which);
 
 #endif
