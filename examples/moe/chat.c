@@ -202,9 +202,9 @@ static int talk_end(struct talk *talk, const moe_event *event)
                                           [MOE_DONE_LENGTH] = "length",
                                           [MOE_DONE_CANCELLED] = "interrupted",
                                           [MOE_DONE_CALLS] = "calls"};
-    const struct timings timings = talk_timings(talk, event);
     const int32_t limit = talk->options->n_predict;
     talk->seconds = seconds_now() - talk->start - talk->prompt_seconds;
+    const struct timings timings = talk_timings(talk, event);
     talk->finish_reason = reasons[event->reason];
     talk->waits = event->reason == MOE_DONE_CALLS;
     talk->n_read += timings.n_prompt;

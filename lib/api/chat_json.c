@@ -1,9 +1,6 @@
 /* chat_json.c: a conversation as JSON, in the shape of OpenAI's messages. */
 #include "api/chat.h"
 
-static const char *const role_names[MOE__N_ROLES] = {"system", "user",
-                                                     "assistant", "tool"};
-
 /* ------------------------------------------------------------------- load */
 
 /* One message on its way into the history. */
@@ -44,7 +41,7 @@ static moe_status load_role(struct loading *l, const struct moe__json *object,
     struct moe__slice role;
     MOE__TRY(load_string(l, object, "role", &role));
     for (int32_t i = 0; i < MOE__N_ROLES; i++)
-        if (moe__slice_is(role, role_names[i])) {
+        if (moe__slice_is(role, moe__role_name((enum moe__role)i))) {
             *out = (enum moe__role)i;
             return MOE_OK;
         }
@@ -253,7 +250,7 @@ static void save_message(struct moe__text *out,
                          const struct moe__message *message)
 {
     moe__text_puts(out, "{\"role\": \"");
-    moe__text_puts(out, role_names[message->role]);
+    moe__text_puts(out, moe__role_name(message->role));
     moe__text_puts(out, "\"");
     save_member(out, "content", message->content, true);
     save_member(out, "reasoning_content", message->reasoning, false);

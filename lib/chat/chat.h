@@ -12,6 +12,7 @@ enum moe__role {
     MOE__ROLE_TOOL,
     MOE__N_ROLES
 };
+const char *moe__role_name(enum moe__role role); /* "system" ... */
 
 /* A call that the assistant made. */
 struct moe__call {

@@ -8,8 +8,12 @@
 #define CHECK_ID_BYTES 9
 #define CHECK_MOST_CALLS 256 /* ids are compared pair by pair */
 
-static const char *const role_names[MOE__N_ROLES] = {"system", "user",
-                                                     "assistant", "tool"};
+const char *moe__role_name(enum moe__role role)
+{
+    static const char *const names[MOE__N_ROLES] = {"system", "user",
+                                                    "assistant", "tool"};
+    return names[role];
+}
 
 /* How many bytes of a caller's text a sentence shows. */
 static int check_shown(struct moe__slice text)
@@ -78,7 +82,7 @@ static size_t check_list_roles(uint8_t set, char *out, size_t cap)
         if ((set >> role & 1) == 0)
             continue;
         n_left--;
-        n += moe__format(out + n, cap - n, "%s%s", role_names[role],
+        n += moe__format(out + n, cap - n, "%s%s", moe__role_name(role),
                          n_left > 1    ? ", "
                          : n_left == 1 ? " or "
                                        : "");
@@ -105,11 +109,11 @@ static moe_status check_role(const struct moe__dialect *dialect,
     if (at == 0)
         return moe__fail(err, MOE_ERR_ARGUMENT,
                          "message 0: %s expects the role %s first, found %s",
-                         dialect->name, list, role_names[message->role]);
+                         dialect->name, list, moe__role_name(message->role));
     return moe__fail(err, MOE_ERR_ARGUMENT,
                      "message %d: after the role %s %s expects %s, found %s",
-                     (int)at, role_names[message[-1].role], dialect->name, list,
-                     role_names[message->role]);
+                     (int)at, moe__role_name(message[-1].role), dialect->name,
+                     list, moe__role_name(message->role));
 }
 
 static moe_status check_last(const struct moe__conversation *conversation,
@@ -121,7 +125,7 @@ static moe_status check_last(const struct moe__conversation *conversation,
         return moe__fail(err, MOE_ERR_ARGUMENT,
                          "message %d: expected one of the assistant, which is "
                          "to be continued, found %s",
-                         (int)last, role_names[role]);
+                         (int)last, moe__role_name(role));
     if (conversation->asks_for_answer && !conversation->is_continued &&
         role == MOE__ROLE_ASSISTANT)
         return moe__fail(err, MOE_ERR_ARGUMENT,

@@ -315,6 +315,7 @@ struct moe__render {
     struct moe__builder *out;
     struct moe__value captured; /* of the filter or set block */
     struct moe__slice date;
+    bool has_text_arguments; /* calls' arguments are their JSON text */
 };
 
 /* The interpreter's own arguments of a call. */

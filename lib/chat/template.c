@@ -93,7 +93,8 @@ static moe_status member_text(struct moe__render *render,
     return member_set(render, dict, key, &value);
 }
 
-/* {"id", "type": "function", "function": {"name", "arguments": {...}}} */
+/* {"id", "type": "function", "function": {"name", "arguments": {...}}}, or with
+ * the arguments as text. */
 static moe_status call_value(struct moe__render *render,
                              const struct moe__call *call,
                              struct moe__value *out)
@@ -106,8 +107,9 @@ static moe_status call_value(struct moe__render *render,
         MOE__TRY(member_text(render, out, "id", call->id, MOE__ORIGIN_DATA));
     MOE__TRY(member_text(render, out, "type", moe__slice_str("function"),
                          MOE__ORIGIN_DATA));
-    const moe_status status =
-        moe__json_read(&render->arena, call->arguments, &json, &err);
+    const struct moe__slice text =
+        call->arguments.n > 0 ? call->arguments : moe__slice_str("{}");
+    const moe_status status = moe__json_read(&render->arena, text, &json, &err);
     if (status != MOE_OK || json->kind != MOE__JSON_OBJECT)
         return moe__fail(render->err,
                          status == MOE_ERR_NO_MEMORY ? status
@@ -116,7 +118,9 @@ static moe_status call_value(struct moe__render *render,
                          (int)(call->name.n > 60 ? 60 : call->name.n),
                          (const char *)call->name.data,
                          status != MOE_OK ? ": " : "", err.message);
-    MOE__TRY(moe__value_of_json(render, json, &arguments));
+    MOE__TRY(render->has_text_arguments
+                 ? moe__value_string(render, text, MOE__ORIGIN_DATA, &arguments)
+                 : moe__value_of_json(render, json, &arguments));
     MOE__TRY(moe__value_dict(render, 2, true, &function));
     MOE__TRY(
         member_text(render, &function, "name", call->name, MOE__ORIGIN_DATA));
@@ -128,12 +132,10 @@ static moe_status message_value(struct moe__render *render,
                                 const struct moe__message *message,
                                 struct moe__value *out)
 {
-    /* ORDER moe__role.  Templates build control tokens of these words. */
-    static const char *const roles[MOE__N_ROLES] = {"system", "user",
-                                                    "assistant", "tool"};
     MOE__TRY(moe__value_dict(render, 6, true, out));
+    /* Templates build control tokens of this word. */
     MOE__TRY(member_text(render, out, "role",
-                         moe__slice_str(roles[message->role]),
+                         moe__slice_str(moe__role_name(message->role)),
                          MOE__ORIGIN_TEMPLATE));
     MOE__TRY(member_text(render, out, "content", message->content,
                          MOE__ORIGIN_DATA));
@@ -320,10 +322,19 @@ static moe_status render_finish(struct moe__render *render, moe_status status,
                      at->line, at->column, render->err->message);
 }
 
-moe_status moe__template_render(const struct moe__template *template_,
-                                const struct moe__conversation *conversation,
-                                const struct moe__vocab *vocab,
-                                struct moe__prompt *out, struct moe__err *err)
+static bool has_calls(const struct moe__conversation *conversation)
+{
+    for (int32_t i = 0; i < conversation->n_messages; i++)
+        if (conversation->messages[i].n_calls > 0)
+            return true;
+    return false;
+}
+
+static moe_status template_try(const struct moe__template *template_,
+                               const struct moe__conversation *conversation,
+                               const struct moe__vocab *vocab,
+                               bool has_text_arguments, struct moe__prompt *out,
+                               struct moe__err *err)
 {
     struct moe__err inner = {0};
     struct moe__scope scope = {0};
@@ -332,6 +343,7 @@ moe_status moe__template_render(const struct moe__template *template_,
         .err = &inner,
         .scope = &scope,
         .date = conversation->date,
+        .has_text_arguments = has_text_arguments,
         .fuel = STEPS + STEPS_PER_BYTE * conversation_bytes(conversation)};
     const struct moe__slice *continued =
         conversation->is_continued && conversation->n_messages > 0
@@ -345,6 +357,28 @@ moe_status moe__template_render(const struct moe__template *template_,
         status = template_run(&render, template_, continued, out);
     }
     return render_finish(&render, status, err);
+}
+
+/* Some templates take the arguments of a call as JSON's values, others as its
+ * text: the first way in which the template can be run. */
+moe_status moe__template_render(const struct moe__template *template_,
+                                const struct moe__conversation *conversation,
+                                const struct moe__vocab *vocab,
+                                struct moe__prompt *out, struct moe__err *err)
+{
+    struct moe__mem *mem = out->text.mem;
+    const size_t limit = out->text.limit;
+    const moe_status status =
+        template_try(template_, conversation, vocab, false, out, err);
+    if (status == MOE_OK || status == MOE_ERR_NO_MEMORY ||
+        !has_calls(conversation))
+        return status;
+    moe__prompt_free(out);
+    moe__prompt_init(out, mem, limit);
+    return template_try(template_, conversation, vocab, true, out, NULL) ==
+                   MOE_OK
+               ? MOE_OK
+               : status;
 }
 
 moe_status moe__template_render_json(const struct moe__template *template_,

@@ -352,11 +352,11 @@ static moe_status grammar_compile(const struct moe__grammar_builder *builder,
                                   moe__expr start, struct moe__grammar *grammar,
                                   struct moe__err *err)
 {
-    struct moe__net net;
-    moe_status status = moe__net_lower(builder, start, &net, err);
+    struct moe__automaton net;
+    moe_status status = moe__automaton_lower(builder, start, &net, err);
     if (status == MOE_OK)
         status = moe__grammar_determine(&net, grammar, err);
-    moe__net_free(&net);
+    moe__automaton_free(&net);
     return status;
 }
 

@@ -14,7 +14,7 @@ struct codes_end {
 };
 
 struct codes_net {
-    struct moe__net *net;
+    struct moe__automaton *net;
     int32_t from, to;
     int32_t n_ends;
     struct codes_end ends[CODES_ENDS]; /* a ring */
@@ -31,15 +31,15 @@ static moe_status codes_end_state(struct codes_net *codes, uint8_t first,
             return MOE_OK;
         }
     }
-    *from = moe__net_state(codes->net);
+    *from = moe__automaton_state(codes->net);
     codes->ends[codes->n_ends++ % CODES_ENDS] =
         (struct codes_end){*from, to, first, last};
-    return moe__net_edge_add(codes->net,
-                             (struct moe__net_edge){.from = *from,
-                                                    .to = to,
-                                                    .kind = MOE__NET_BYTE,
-                                                    .first = first,
-                                                    .last = last});
+    return moe__automaton_edge_add(
+        codes->net, (struct moe__automaton_edge){.from = *from,
+                                                 .to = to,
+                                                 .kind = MOE__AUTOMATON_BYTE,
+                                                 .first = first,
+                                                 .last = last});
 }
 
 static moe_status codes_piece(struct codes_net *codes, uint32_t low,
@@ -51,12 +51,12 @@ static moe_status codes_piece(struct codes_net *codes, uint32_t low,
     int32_t to = codes->to;
     for (int32_t i = n - 1; i > 0; i--)
         MOE__TRY(codes_end_state(codes, first[i], last[i], to, &to));
-    return moe__net_edge_add(codes->net,
-                             (struct moe__net_edge){.from = codes->from,
-                                                    .to = to,
-                                                    .kind = MOE__NET_BYTE,
-                                                    .first = first[0],
-                                                    .last = last[0]});
+    return moe__automaton_edge_add(
+        codes->net, (struct moe__automaton_edge){.from = codes->from,
+                                                 .to = to,
+                                                 .kind = MOE__AUTOMATON_BYTE,
+                                                 .first = first[0],
+                                                 .last = last[0]});
 }
 
 /* The last code point of the piece that begins with `low`: below the next
@@ -81,9 +81,9 @@ static uint32_t piece_last(uint32_t low, uint32_t high)
     return high;
 }
 
-moe_status moe__net_codes(struct moe__net *net,
-                          const struct moe__code_range *ranges, int32_t n,
-                          int32_t from, int32_t to)
+moe_status moe__automaton_codes(struct moe__automaton *net,
+                                const struct moe__code_range *ranges, int32_t n,
+                                int32_t from, int32_t to)
 {
     struct codes_net codes = {.net = net, .from = from, .to = to};
     for (int32_t i = 0; i < n; i++)

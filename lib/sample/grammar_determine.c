@@ -22,7 +22,7 @@ struct determine_set {
 };
 
 struct determine {
-    const struct moe__net *net;
+    const struct moe__automaton *net;
     struct moe__grammar *grammar;
     struct moe__mem *mem;
     int32_t *out;       /* [net n_states + 1] out_edges begin here */
@@ -67,9 +67,10 @@ static void set_begin(struct determine *d)
  * edge leads on or where the rule ends. */
 static moe_status set_add(struct determine *d, int32_t state)
 {
-    const struct moe__net *net = d->net;
+    const struct moe__automaton *net = d->net;
     int32_t n_stack = 0;
-    if (d->stamps[state] == d->stamp || (d->facts[state] & MOE__NET_ENDS) == 0)
+    if (d->stamps[state] == d->stamp ||
+        (d->facts[state] & MOE__AUTOMATON_ENDS) == 0)
         return MOE_OK;
     d->stamps[state] = d->stamp;
     d->stack[n_stack++] = state;
@@ -79,14 +80,15 @@ static moe_status set_add(struct determine *d, int32_t state)
         MOE__TRY(determine_step(d, 1 + end - first));
         bool is_kept = first == end; /* only the rule's end has no edges */
         for (int32_t i = first; i < end; i++) {
-            const struct moe__net_edge *edge = &net->edges[d->out_edges[i]];
-            is_kept |= edge->kind != MOE__NET_EMPTY;
-            if (edge->kind == MOE__NET_BYTE ||
-                (edge->kind == MOE__NET_CALL &&
+            const struct moe__automaton_edge *edge =
+                &net->edges[d->out_edges[i]];
+            is_kept |= edge->kind != MOE__AUTOMATON_EMPTY;
+            if (edge->kind == MOE__AUTOMATON_BYTE ||
+                (edge->kind == MOE__AUTOMATON_CALL &&
                  (d->facts[net->rules[edge->rule].start] &
-                  MOE__NET_ENDS_EMPTY) == 0) ||
+                  MOE__AUTOMATON_ENDS_EMPTY) == 0) ||
                 d->stamps[edge->to] == d->stamp ||
-                (d->facts[edge->to] & MOE__NET_ENDS) == 0)
+                (d->facts[edge->to] & MOE__AUTOMATON_ENDS) == 0)
                 continue;
             d->stamps[edge->to] = d->stamp;
             d->stack[n_stack++] = edge->to;
@@ -163,7 +165,7 @@ static moe_status determine_rule(struct determine *d, int32_t rule,
                                  int32_t *out)
 {
     struct moe__grammar *grammar = d->grammar;
-    const struct moe__net_rule *from = &d->net->rules[rule];
+    const struct moe__automaton_rule *from = &d->net->rules[rule];
     int32_t state;
     *out = d->rules[rule];
     if (*out >= 0)
@@ -222,18 +224,20 @@ static moe_status determine_edge(struct determine *d, int32_t at, int32_t first,
 /* The edges of a kind that lead somewhere, of all states of a set. */
 static moe_status gather_edges(struct determine *d, int32_t at, uint8_t kind)
 {
-    const struct moe__net *net = d->net;
+    const struct moe__automaton *net = d->net;
     d->n_edges = 0;
     for (int32_t i = 0; i < d->sets[at].n; i++) {
         const int32_t state = d->members[d->sets[at].first + i];
         const int32_t end = d->out[state + 1];
         MOE__TRY(determine_step(d, 1 + end - d->out[state]));
         for (int32_t k = d->out[state]; k < end; k++) {
-            const struct moe__net_edge *edge = &net->edges[d->out_edges[k]];
+            const struct moe__automaton_edge *edge =
+                &net->edges[d->out_edges[k]];
             if (edge->kind != kind ||
-                (d->facts[edge->to] & MOE__NET_ENDS) == 0 ||
-                (kind == MOE__NET_CALL &&
-                 (d->facts[net->rules[edge->rule].start] & MOE__NET_ENDS) == 0))
+                (d->facts[edge->to] & MOE__AUTOMATON_ENDS) == 0 ||
+                (kind == MOE__AUTOMATON_CALL &&
+                 (d->facts[net->rules[edge->rule].start] &
+                  MOE__AUTOMATON_ENDS) == 0))
                 continue;
             if (!MOE__GRAMMAR_ROOM(d->mem, d->edges, d->cap_edges,
                                    d->n_edges + 1))
@@ -252,7 +256,8 @@ static bool set_is_merged(const struct determine *d, int32_t rule)
 
 /* The set that one edge leads to. */
 static moe_status set_of_one(struct determine *d, int32_t at,
-                             const struct moe__net_edge *edge, int32_t *state)
+                             const struct moe__automaton_edge *edge,
+                             int32_t *state)
 {
     set_begin(d);
     MOE__TRY(set_add(d, edge->to));
@@ -266,7 +271,7 @@ static void cut_bytes(const struct determine *d, int32_t number[256])
     bool begins[257] = {true};
     int32_t n = 0;
     for (int32_t i = 0; i < d->n_edges; i++) {
-        const struct moe__net_edge *edge = &d->net->edges[d->edges[i]];
+        const struct moe__automaton_edge *edge = &d->net->edges[d->edges[i]];
         begins[edge->first] = true;
         begins[edge->last + 1] = true;
     }
@@ -281,11 +286,11 @@ static void cut_bytes(const struct determine *d, int32_t number[256])
 static moe_status cover_bytes(struct determine *d, const int32_t number[256],
                               int32_t ends[256])
 {
-    const struct moe__net_edge *all = d->net->edges;
+    const struct moe__automaton_edge *all = d->net->edges;
     int32_t n = 0;
     memset(ends, 0, 256 * sizeof *ends);
     for (int32_t i = 0; i < d->n_edges; i++) {
-        const struct moe__net_edge *edge = &all[d->edges[i]];
+        const struct moe__automaton_edge *edge = &all[d->edges[i]];
         MOE__TRY(
             determine_step(d, 1 + number[edge->last] - number[edge->first]));
         for (int32_t k = number[edge->first]; k <= number[edge->last]; k++)
@@ -298,7 +303,7 @@ static moe_status cover_bytes(struct determine *d, const int32_t number[256],
     if (!MOE__GRAMMAR_ROOM(d->mem, d->covers, d->cap_covers, n))
         return MOE_ERR_NO_MEMORY;
     for (int32_t i = 0; i < d->n_edges; i++) {
-        const struct moe__net_edge *edge = &all[d->edges[i]];
+        const struct moe__automaton_edge *edge = &all[d->edges[i]];
         for (int32_t k = number[edge->first]; k <= number[edge->last]; k++)
             d->covers[ends[k]++] = edge->to;
     }
@@ -330,18 +335,18 @@ static moe_status expand_merged(struct determine *d, int32_t at)
 static moe_status expand_bytes(struct determine *d, int32_t at)
 {
     int32_t to;
-    MOE__TRY(gather_edges(d, at, MOE__NET_BYTE));
+    MOE__TRY(gather_edges(d, at, MOE__AUTOMATON_BYTE));
     if (set_is_merged(d, d->sets[at].rule))
         return expand_merged(d, at);
     for (int32_t i = 0; i < d->n_edges; i++) {
-        const struct moe__net_edge *edge = &d->net->edges[d->edges[i]];
+        const struct moe__automaton_edge *edge = &d->net->edges[d->edges[i]];
         MOE__TRY(set_of_one(d, at, edge, &to));
         MOE__TRY(determine_edge(d, at, edge->first, edge->last, to));
     }
     return MOE_OK;
 }
 
-static void sort_calls(const struct moe__net_edge *all, int32_t *edges,
+static void sort_calls(const struct moe__automaton_edge *all, int32_t *edges,
                        int32_t n)
 {
     for (int32_t gap = n / 2; gap > 0; gap = gap == 2 ? 1 : gap * 5 / 11)
@@ -357,9 +362,9 @@ static void sort_calls(const struct moe__net_edge *all, int32_t *edges,
 
 static moe_status expand_calls(struct determine *d, int32_t at)
 {
-    const struct moe__net_edge *all = d->net->edges;
+    const struct moe__automaton_edge *all = d->net->edges;
     const bool is_merged = set_is_merged(d, d->sets[at].rule);
-    MOE__TRY(gather_edges(d, at, MOE__NET_CALL));
+    MOE__TRY(gather_edges(d, at, MOE__AUTOMATON_CALL));
     sort_calls(all, d->edges, d->n_edges);
     for (int32_t i = 0, end; i < d->n_edges; i = end) {
         int32_t back;
@@ -377,19 +382,19 @@ static moe_status expand_calls(struct determine *d, int32_t at)
 
 static moe_status expand_loop(struct determine *d, int32_t at)
 {
-    const struct moe__net_rule *rule = &d->net->rules[d->sets[at].rule];
-    const struct moe__net_edge *call = NULL;
+    const struct moe__automaton_rule *rule = &d->net->rules[d->sets[at].rule];
+    const struct moe__automaton_edge *call = NULL;
     for (int32_t i = d->out[rule->start]; i < d->out[rule->start + 1]; i++)
-        if (d->net->edges[d->out_edges[i]].kind == MOE__NET_CALL)
+        if (d->net->edges[d->out_edges[i]].kind == MOE__AUTOMATON_CALL)
             call = &d->net->edges[d->out_edges[i]];
     const uint8_t body = d->facts[d->net->rules[call->rule].start];
     struct moe__grammar_state *state = &d->grammar->states[at];
     state->is_loop = true;
     /* A body that may be empty makes up for calls that are missing. */
-    state->least = (body & MOE__NET_ENDS_EMPTY) != 0 ? 0 : rule->least;
+    state->least = (body & MOE__AUTOMATON_ENDS_EMPTY) != 0 ? 0 : rule->least;
     state->most = rule->most;
     d->grammar->has_loops = true;
-    if ((body & MOE__NET_ENDS) != 0)
+    if ((body & MOE__AUTOMATON_ENDS) != 0)
         MOE__TRY(determine_call(d, call->rule, at));
     return MOE_OK;
 }
@@ -397,7 +402,7 @@ static moe_status expand_loop(struct determine *d, int32_t at)
 static moe_status determine_expand(struct determine *d, int32_t at)
 {
     struct moe__grammar *grammar = d->grammar;
-    const struct moe__net_rule *rule = &d->net->rules[d->sets[at].rule];
+    const struct moe__automaton_rule *rule = &d->net->rules[d->sets[at].rule];
     grammar->states[at].edges = grammar->n_edges;
     grammar->states[at].calls = grammar->n_calls;
     if (at == MOE__GRAMMAR_DONE)
@@ -508,7 +513,7 @@ static void determine_classes(struct moe__grammar *grammar)
 
 static void determine_index(struct determine *d)
 {
-    const struct moe__net *net = d->net;
+    const struct moe__automaton *net = d->net;
     for (int32_t i = 0; i < net->n_edges; i++)
         d->out[net->edges[i].from]++;
     for (int32_t i = 0; i < net->n_states; i++)
@@ -524,13 +529,14 @@ static void determine_index(struct determine *d)
 static moe_status determine_all(struct determine *d, struct moe__err *err)
 {
     struct moe__grammar *grammar = d->grammar;
-    const struct moe__net_rule *start = &d->net->rules[0];
+    const struct moe__automaton_rule *start = &d->net->rules[0];
     int32_t state;
-    MOE__TRY(moe__net_facts(d->net, d->facts));
+    MOE__TRY(moe__automaton_facts(d->net, d->facts));
     determine_index(d);
-    if ((d->facts[start->start] & MOE__NET_ENDS) == 0)
+    if ((d->facts[start->start] & MOE__AUTOMATON_ENDS) == 0)
         return moe__fail(err, MOE_ERR_ARGUMENT, "grammar: no text matches it");
-    grammar->is_nullable = (d->facts[start->start] & MOE__NET_ENDS_EMPTY) != 0;
+    grammar->is_nullable =
+        (d->facts[start->start] & MOE__AUTOMATON_ENDS_EMPTY) != 0;
     MOE__TRY(determine_state(d, 0, &state)); /* DONE */
     MOE__TRY(determine_rule(d, 0, &state));
     for (int32_t i = 0; i < grammar->n_states; i++) /* n_states grows */
@@ -569,7 +575,7 @@ static moe_status determine_run(struct determine *d, struct moe__err *err)
     return status;
 }
 
-moe_status moe__grammar_determine(const struct moe__net *net,
+moe_status moe__grammar_determine(const struct moe__automaton *net,
                                   struct moe__grammar *grammar,
                                   struct moe__err *err)
 {

@@ -7,7 +7,7 @@
 #include "sample/grammar_state.h"
 
 struct facts {
-    const struct moe__net *net;
+    const struct moe__automaton *net;
     int32_t *into;       /* [n_states + 1] into_edges of a state begin here */
     int32_t *into_edges; /* [n_edges] */
     int32_t *uses;       /* [n_rules + 1] use_edges of a rule begin here */
@@ -20,10 +20,10 @@ struct facts {
 
 static void facts_index(struct facts *facts)
 {
-    const struct moe__net *net = facts->net;
+    const struct moe__automaton *net = facts->net;
     for (int32_t i = 0; i < net->n_edges; i++) {
         facts->into[net->edges[i].to]++;
-        if (net->edges[i].kind == MOE__NET_CALL)
+        if (net->edges[i].kind == MOE__AUTOMATON_CALL)
             facts->uses[net->edges[i].rule]++;
     }
     for (int32_t i = 0; i < net->n_states; i++)
@@ -32,9 +32,9 @@ static void facts_index(struct facts *facts)
         facts->uses[i + 1] += facts->uses[i];
     /* The sums are where each begins after its edges were taken from it. */
     for (int32_t i = net->n_edges; i-- > 0;) {
-        const struct moe__net_edge *edge = &net->edges[i];
+        const struct moe__automaton_edge *edge = &net->edges[i];
         facts->into_edges[--facts->into[edge->to]] = i;
-        if (edge->kind == MOE__NET_CALL)
+        if (edge->kind == MOE__AUTOMATON_CALL)
             facts->use_edges[--facts->uses[edge->rule]] = i;
     }
     for (int32_t i = 0; i < net->n_states; i++)
@@ -53,11 +53,12 @@ static void facts_mark(struct facts *facts, int32_t state, uint8_t fact)
 
 static void facts_pass(struct facts *facts, int32_t at, uint8_t fact)
 {
-    const struct moe__net_edge *edge = &facts->net->edges[at];
+    const struct moe__automaton_edge *edge = &facts->net->edges[at];
     if ((facts->facts[edge->to] & fact) == 0 ||
-        (edge->kind == MOE__NET_BYTE && fact == MOE__NET_ENDS_EMPTY))
+        (edge->kind == MOE__AUTOMATON_BYTE &&
+         fact == MOE__AUTOMATON_ENDS_EMPTY))
         return;
-    if (edge->kind == MOE__NET_CALL &&
+    if (edge->kind == MOE__AUTOMATON_CALL &&
         (facts->facts[facts->net->rules[edge->rule].start] & fact) == 0)
         return;
     facts_mark(facts, edge->from, fact);
@@ -65,7 +66,7 @@ static void facts_pass(struct facts *facts, int32_t at, uint8_t fact)
 
 static void facts_find(struct facts *facts, uint8_t fact)
 {
-    const struct moe__net *net = facts->net;
+    const struct moe__automaton *net = facts->net;
     for (int32_t i = 0; i < net->n_rules; i++)
         facts_mark(facts, net->rules[i].end, fact);
     while (facts->n_found > 0) {
@@ -79,7 +80,8 @@ static void facts_find(struct facts *facts, uint8_t fact)
     }
 }
 
-moe_status moe__net_facts(const struct moe__net *net, uint8_t *facts)
+moe_status moe__automaton_facts(const struct moe__automaton *net,
+                                uint8_t *facts)
 {
     const size_t n_states = (size_t)net->n_states;
     const size_t n_edges = (size_t)net->n_edges;
@@ -96,8 +98,8 @@ moe_status moe__net_facts(const struct moe__net *net, uint8_t *facts)
     all.into_edges = all.uses + n_rules + 1;
     all.use_edges = all.into_edges + n_edges;
     facts_index(&all);
-    facts_find(&all, MOE__NET_ENDS);
-    facts_find(&all, MOE__NET_ENDS_EMPTY);
+    facts_find(&all, MOE__AUTOMATON_ENDS);
+    facts_find(&all, MOE__AUTOMATON_ENDS_EMPTY);
     moe__mem_free(net->mem, columns, n * sizeof *columns);
     return MOE_OK;
 }

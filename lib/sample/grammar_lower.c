@@ -22,7 +22,7 @@ struct lower_task {
 
 struct lower {
     const struct moe__grammar_builder *builder;
-    struct moe__net *net;
+    struct moe__automaton *net;
     int32_t *sizes;           /* [n_nodes] edges if copied */
     int32_t *uses;            /* [n_nodes] */
     int32_t *rules;           /* [n_nodes] the rule that stands for it, or -1 */
@@ -36,12 +36,13 @@ static moe_status lower_no_memory(const struct lower *lower)
     return moe__fail(lower->err, MOE_ERR_NO_MEMORY, "grammar: no memory");
 }
 
-int32_t moe__net_state(struct moe__net *net)
+int32_t moe__automaton_state(struct moe__automaton *net)
 {
     return net->n_states < LOWER_MAX_STATES ? net->n_states++ : -1;
 }
 
-moe_status moe__net_edge_add(struct moe__net *net, struct moe__net_edge edge)
+moe_status moe__automaton_edge_add(struct moe__automaton *net,
+                                   struct moe__automaton_edge edge)
 {
     if (edge.from < 0 || edge.to < 0 || net->n_edges == LOWER_MAX_EDGES)
         return MOE_ERR_UNSUPPORTED;
@@ -54,9 +55,9 @@ moe_status moe__net_edge_add(struct moe__net *net, struct moe__net_edge edge)
 
 static moe_status lower_empty(struct lower *lower, int32_t from, int32_t to)
 {
-    return moe__net_edge_add(
-        lower->net,
-        (struct moe__net_edge){.from = from, .to = to, .kind = MOE__NET_EMPTY});
+    return moe__automaton_edge_add(
+        lower->net, (struct moe__automaton_edge){
+                        .from = from, .to = to, .kind = MOE__AUTOMATON_EMPTY});
 }
 
 static moe_status lower_push(struct lower *lower, struct lower_task task)
@@ -145,47 +146,48 @@ static void lower_measure(struct lower *lower)
 /* The number of the rule that stands for an expression. */
 static moe_status lower_rule(struct lower *lower, moe__expr expr, int32_t *rule)
 {
-    struct moe__net *net = lower->net;
+    struct moe__automaton *net = lower->net;
     *rule = lower->rules[expr];
     if (*rule >= 0)
         return MOE_OK;
     if (!MOE__GRAMMAR_ROOM(net->mem, net->rules, net->cap_rules,
                            net->n_rules + 1))
         return MOE_ERR_NO_MEMORY;
-    const int32_t start = moe__net_state(net);
-    const int32_t end = moe__net_state(net);
+    const int32_t start = moe__automaton_state(net);
+    const int32_t end = moe__automaton_state(net);
     if (end < 0)
         return MOE_ERR_UNSUPPORTED;
     lower->rules[expr] = *rule = net->n_rules;
     net->rules[net->n_rules++] =
-        (struct moe__net_rule){.expr = expr, .start = start, .end = end};
+        (struct moe__automaton_rule){.expr = expr, .start = start, .end = end};
     return MOE_OK;
 }
 
 static moe_status lower_call(struct lower *lower, moe__expr expr, int32_t from,
                              int32_t to)
 {
-    struct moe__net_edge edge = {.from = from, .to = to, .kind = MOE__NET_CALL};
+    struct moe__automaton_edge edge = {
+        .from = from, .to = to, .kind = MOE__AUTOMATON_CALL};
     MOE__TRY(lower_rule(lower, expr, &edge.rule));
-    return moe__net_edge_add(lower->net, edge);
+    return moe__automaton_edge_add(lower->net, edge);
 }
 
 static moe_status lower_bytes(struct lower *lower,
                               const struct moe__grammar_node *node,
                               int32_t from, int32_t to)
 {
-    struct moe__net *net = lower->net;
+    struct moe__automaton *net = lower->net;
     if (node->n == 0)
         return lower_empty(lower, from, to);
     for (int32_t i = 0; i < node->n; i++) {
         const uint8_t byte = lower->builder->bytes[node->first + i];
-        const int32_t next = i + 1 < node->n ? moe__net_state(net) : to;
-        MOE__TRY(
-            moe__net_edge_add(net, (struct moe__net_edge){.from = from,
-                                                          .to = next,
-                                                          .kind = MOE__NET_BYTE,
-                                                          .first = byte,
-                                                          .last = byte}));
+        const int32_t next = i + 1 < node->n ? moe__automaton_state(net) : to;
+        MOE__TRY(moe__automaton_edge_add(
+            net, (struct moe__automaton_edge){.from = from,
+                                              .to = next,
+                                              .kind = MOE__AUTOMATON_BYTE,
+                                              .first = byte,
+                                              .last = byte}));
         from = next;
     }
     return MOE_OK;
@@ -198,7 +200,8 @@ static moe_status lower_join(struct lower *lower,
     if (node->n == 0)
         return lower_empty(lower, from, to);
     for (int32_t i = 0; i < node->n; i++) {
-        const int32_t next = i + 1 < node->n ? moe__net_state(lower->net) : to;
+        const int32_t next =
+            i + 1 < node->n ? moe__automaton_state(lower->net) : to;
         MOE__TRY(lower_push(
             lower, (struct lower_task){lower->builder->parts[node->first + i],
                                        from, next, false}));
@@ -222,12 +225,12 @@ static moe_status lower_repeat(struct lower *lower,
         const bool is_loop = is_endless && i + 1 == n;
         int32_t begin = at;
         if (is_loop) {
-            begin = moe__net_state(lower->net);
+            begin = moe__automaton_state(lower->net);
             MOE__TRY(lower_empty(lower, at, begin));
         }
         if (i >= node->least && !is_loop)
             MOE__TRY(lower_empty(lower, at, to));
-        at = i + 1 < n || is_loop ? moe__net_state(lower->net) : to;
+        at = i + 1 < n || is_loop ? moe__automaton_state(lower->net) : to;
         if (is_loop)
             MOE__TRY(lower_empty(lower, at, begin));
         MOE__TRY(lower_push(
@@ -248,8 +251,8 @@ static moe_status lower_task_run(struct lower *lower, struct lower_task task)
     case MOE__GRAMMAR_BYTES:
         return lower_bytes(lower, node, task.from, task.to);
     case MOE__GRAMMAR_CODES:
-        return moe__net_codes(lower->net, builder->ranges + node->first,
-                              node->n, task.from, task.to);
+        return moe__automaton_codes(lower->net, builder->ranges + node->first,
+                                    node->n, task.from, task.to);
     case MOE__GRAMMAR_JOIN:
         return lower_join(lower, node, task.from, task.to);
     case MOE__GRAMMAR_EITHER:
@@ -273,8 +276,8 @@ static moe_status lower_task_run(struct lower *lower, struct lower_task task)
 /* What a rule stands for. */
 static moe_status lower_body(struct lower *lower, int32_t at)
 {
-    struct moe__net *net = lower->net;
-    const struct moe__net_rule rule = net->rules[at];
+    struct moe__automaton *net = lower->net;
+    const struct moe__automaton_rule rule = net->rules[at];
     const struct moe__grammar_node *node = &lower->builder->nodes[rule.expr];
     if (lower_is_counted(lower, rule.expr)) {
         net->rules[at].is_loop = true;
@@ -305,15 +308,15 @@ static moe_status lower_all(struct lower *lower, moe__expr start)
     return MOE_OK;
 }
 
-moe_status moe__net_lower(const struct moe__grammar_builder *builder,
-                          moe__expr start, struct moe__net *net,
-                          struct moe__err *err)
+moe_status moe__automaton_lower(const struct moe__grammar_builder *builder,
+                                moe__expr start, struct moe__automaton *net,
+                                struct moe__err *err)
 {
     struct moe__err why = {MOE_OK, ""};
     struct moe__mem *mem = builder->mem;
     const size_t n = (size_t)builder->n_nodes;
     struct lower lower = {.builder = builder, .net = net, .err = &why};
-    *net = (struct moe__net){.mem = mem, .builder = builder};
+    *net = (struct moe__automaton){.mem = mem, .builder = builder};
     int32_t *columns = moe__mem_calloc(mem, 3 * n, sizeof *columns);
     moe_status status = MOE_ERR_NO_MEMORY;
     if (columns != NULL) {
@@ -336,7 +339,7 @@ moe_status moe__net_lower(const struct moe__grammar_builder *builder,
     return MOE_OK;
 }
 
-void moe__net_free(struct moe__net *net)
+void moe__automaton_free(struct moe__automaton *net)
 {
     moe__mem_free(net->mem, net->edges,
                   (size_t)net->cap_edges * sizeof *net->edges);

@@ -63,9 +63,13 @@ moe_status moe__grammar_rule_fail(const struct moe__grammar_builder *builder,
 
 /* ------------------------------------------------------------------- net */
 
-enum moe__net_kind { MOE__NET_EMPTY, MOE__NET_BYTE, MOE__NET_CALL };
+enum moe__automaton_kind {
+    MOE__AUTOMATON_EMPTY,
+    MOE__AUTOMATON_BYTE,
+    MOE__AUTOMATON_CALL
+};
 
-struct moe__net_edge {
+struct moe__automaton_edge {
     int32_t from, to;
     int32_t rule; /* of CALL */
     uint8_t kind;
@@ -74,7 +78,7 @@ struct moe__net_edge {
 
 /* From state `start` to state `end`.  A loop matches its one call from `least`
  * to `most` times (-1: no end) and is no more than that call. */
-struct moe__net_rule {
+struct moe__automaton_rule {
     moe__expr expr;
     int32_t start, end;
     int32_t n_states; /* but for these two */
@@ -82,34 +86,36 @@ struct moe__net_rule {
     bool is_loop;
 };
 
-struct moe__net {
+struct moe__automaton {
     struct moe__mem *mem;
     const struct moe__grammar_builder *builder;
-    struct moe__net_edge *edges; /* [n_edges] */
-    struct moe__net_rule *rules; /* [n_rules], 0 is the start */
+    struct moe__automaton_edge *edges; /* [n_edges] */
+    struct moe__automaton_rule *rules; /* [n_rules], 0 is the start */
     int32_t n_states;
     int32_t n_edges, cap_edges;
     int32_t n_rules, cap_rules;
 };
 
 /* Also after a failure the net must be freed. */
-moe_status moe__net_lower(const struct moe__grammar_builder *builder,
-                          moe__expr start, struct moe__net *net,
-                          struct moe__err *err);
-void moe__net_free(struct moe__net *net);
+moe_status moe__automaton_lower(const struct moe__grammar_builder *builder,
+                                moe__expr start, struct moe__automaton *net,
+                                struct moe__err *err);
+void moe__automaton_free(struct moe__automaton *net);
 /* Edges that match one code point of the ranges. */
-moe_status moe__net_codes(struct moe__net *net,
-                          const struct moe__code_range *ranges, int32_t n,
-                          int32_t from, int32_t to);
+moe_status moe__automaton_codes(struct moe__automaton *net,
+                                const struct moe__code_range *ranges, int32_t n,
+                                int32_t from, int32_t to);
 /* The number of a new state, or -1. */
-int32_t moe__net_state(struct moe__net *net);
-moe_status moe__net_edge_add(struct moe__net *net, struct moe__net_edge edge);
+int32_t moe__automaton_state(struct moe__automaton *net);
+moe_status moe__automaton_edge_add(struct moe__automaton *net,
+                                   struct moe__automaton_edge edge);
 
 /* From a state its rule's end can be reached: with some text, with none. */
-#define MOE__NET_ENDS ((uint8_t)1)
-#define MOE__NET_ENDS_EMPTY ((uint8_t)2)
+#define MOE__AUTOMATON_ENDS ((uint8_t)1)
+#define MOE__AUTOMATON_ENDS_EMPTY ((uint8_t)2)
 /* facts [n_states], cleared by the caller. */
-moe_status moe__net_facts(const struct moe__net *net, uint8_t *facts);
+moe_status moe__automaton_facts(const struct moe__automaton *net,
+                                uint8_t *facts);
 
 /* --------------------------------------------------------------- grammar */
 
@@ -157,7 +163,7 @@ struct moe__grammar {
 };
 
 /* grammar is empty but for `mem`; its owner frees it also after a failure. */
-moe_status moe__grammar_determine(const struct moe__net *net,
+moe_status moe__grammar_determine(const struct moe__automaton *net,
                                   struct moe__grammar *grammar,
                                   struct moe__err *err);
 

@@ -124,6 +124,8 @@ def fill(folder):
     (folder / 'lines.txt').write_text('A dog.\nA cat.\n')
     (folder / 'questions.jsonl').write_text(
         '{"context": "Once upon", "continuation": " a time"}\n')
+    (folder / 'history.json').write_text(
+        '[{"role": "user", "content": "Hello!"}]')
 
 
 def the_commands_of_every_page_run():

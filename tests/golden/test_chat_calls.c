@@ -298,7 +298,41 @@ static void formats_without_tools_are_told_of_them(void)
     }
 }
 
+/* Some templates join the arguments of a call to a text. */
+static void arguments_are_values_or_text_as_the_template_wants(void)
+{
+    static const char *const formats[] = {
+        "{% if tools %}<tool_call>{% endif %}{% for m in messages %}"
+        "{{ m.content }}{% for c in m.tool_calls %}"
+        "{{ c.function.name + c.function.arguments }}{% endfor %}{% endfor %}",
+        "{% if tools %}<tool_call>{% endif %}{% for m in messages %}"
+        "{{ m.content }}{% for c in m.tool_calls %}"
+        "{{ c.function.name }}{{ c.function.arguments | tojson }}{% endfor %}"
+        "{% endfor %}"};
+    for (size_t i = 0; i < 2; i++) {
+        struct play play;
+        moe_part part = {.struct_size = sizeof part};
+        char text[256] = "";
+        REQUIRE(open_play(&play, formats[i]), "%s", why.message);
+        CHECK(moe_chat_load(play.chat,
+                            "[{\"role\": \"user\", \"content\": \"a\"}, "
+                            "{\"role\": \"assistant\", \"tool_calls\": "
+                            "[{\"function\": {\"name\": \"go\", "
+                            "\"arguments\": \"{\\\"x\\\": 1}\"}}, "
+                            "{\"function\": {\"name\": \"go\"}}]}]",
+                            -1) == MOE_OK,
+              "%s", moe_chat_error(play.chat));
+        for (int32_t k = 0; moe_chat_part(play.chat, k, &part) == MOE_OK; k++)
+            snprintf(text + strlen(text), sizeof text - strlen(text), "%.*s",
+                     (int)part.text_bytes, part.text);
+        CHECK_TEXT(text, "ago{\"x\": 1}go{}");
+        close_play(&play);
+    }
+}
+
 static const struct test tests[] = {
+    {"arguments_are_values_or_text_as_the_template_wants",
+     arguments_are_values_or_text_as_the_template_wants},
     {"an_answer_of_a_grammar_calls_nothing",
      an_answer_of_a_grammar_calls_nothing},
     {"the_space_of_the_tokenizer_is_no_part_of_an_answer",

@@ -43,7 +43,9 @@ def names_paris(answer):
 
 
 def smollm2_chats():
-    names_paris(moe('chat', SMOLLM2, '-p', 'What is the capital of France?'))
+    """Its template's own words for the system make it answer in French."""
+    names_paris(moe('chat', SMOLLM2, '--system', 'You are a helpful assistant.',
+                    '-p', 'What is the capital of France?'))
 
 
 def smollm2_completes():
