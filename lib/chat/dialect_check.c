@@ -82,7 +82,8 @@ static size_t check_list_roles(uint8_t set, char *out, size_t cap)
         if ((set >> role & 1) == 0)
             continue;
         n_left--;
-        n += moe__format(out + n, cap - n, "%s%s", moe__role_name(role),
+        n += moe__format(out + n, cap - n, "%s%s",
+                         moe__role_name((enum moe__role)role),
                          n_left > 1    ? ", "
                          : n_left == 1 ? " or "
                                        : "");
