@@ -8,13 +8,6 @@
 #define CHECK_ID_BYTES 9
 #define CHECK_MOST_CALLS 256 /* ids are compared pair by pair */
 
-const char *moe__role_name(enum moe__role role)
-{
-    static const char *const names[MOE__N_ROLES] = {"system", "user",
-                                                    "assistant", "tool"};
-    return names[role];
-}
-
 /* How many bytes of a caller's text a sentence shows. */
 static int check_shown(struct moe__slice text)
 {

@@ -56,7 +56,8 @@ def driver():
     for room in 'base', 'os', 'quant', 'format', 'token':
         sources += sorted((tap.ROOT / 'lib' / room).glob('*.c'))
     sources += sorted((tap.ROOT / 'lib/chat').glob('dialect*.c'))
-    sources.append(tap.ROOT / 'lib/chat/prompt.c')
+    sources += [tap.ROOT / 'lib/chat' / name
+                for name in ('prompt.c', 'role.c')]
     done = tap.run(
         [os.environ.get('CC', 'cc'), '-std=c11', '-O1', '-Iinclude', '-Ilib',
          '-Itests', '-o', program, *sources, '-lm', '-lpthread'])

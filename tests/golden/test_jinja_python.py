@@ -30,7 +30,7 @@ def driver():
         sources += sorted((tap.ROOT / 'lib' / room).glob('*.c'))
     sources += sorted((tap.ROOT / 'lib/chat').glob('jinja*.c'))
     sources += [tap.ROOT / 'lib/chat' / name
-                for name in ('template.c', 'prompt.c')]
+                for name in ('template.c', 'prompt.c', 'role.c')]
     done = tap.run(
         [os.environ.get('CC', 'cc'), '-std=c11', '-O1', '-Iinclude', '-Ilib',
          '-Itests', '-o', program, *sources, '-lm', '-lpthread'])
