@@ -491,7 +491,8 @@ typedef struct moe_context_params {
     moe_backend backend;
     moe_logits_mode logits;
     int32_t n_threads_decode; /* steps of one token: n_threads, at most 8 */
-    int32_t padding;
+    int32_t has_rings; /* 1: layers that see a window keep window + n_batch
+                          positions, not all: see moe_context_rewind */
 } moe_context_params;
 
 /* Bytes, known before anything is allocated. */
@@ -613,7 +614,8 @@ MOE_API int32_t moe_context_position(const moe_context *ctx);
 
 /* Forgets all tokens from `position` on.  Costs nothing.
  * position 0 .. moe_context_position.
- * Returns  MOE_OK; MOE_ERR_ARGUMENT; MOE_ERR_BUSY.
+ * Returns  MOE_OK; MOE_ERR_ARGUMENT; MOE_ERR_STATE (only with has_rings: more
+ *          than n_batch positions back, and not to 0); MOE_ERR_BUSY.
  * Owns     takes back what moe_context_logits lent.
  * Threads  as moe_context_eval.
  * Since    0.1 */

@@ -170,6 +170,8 @@ const struct option option_table[] = {
     {OPENS, 0, "kv", "f16|q8_0|f32", CONTEXT(kv), "type of the KV cache (f16)"},
     {OPENS, 0, "meta", "KEY=VALUE", OPTION_LIST, AT(meta),
      "set metadata before it is read (repeatable)"},
+    {TALKS | ESTIMATE | LOGITS | SCORE, 0, "rings", "0|1", CONTEXT(has_rings),
+     "layers with a window keep only what they see (0)"},
     {OPENS, 0, "memory", "BYTES", OPTION_BYTES, AT(memory_bytes),
      "refuse what needs more, such as 6GiB"},
     {OPENS, 's', "seed", "N", SAMPLER(seed), "make the draws repeatable"},

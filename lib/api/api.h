@@ -55,6 +55,7 @@ struct moe_context {
     _Atomic int32_t is_busy;
     _Atomic int32_t stop; /* a cancel that no call has consumed yet */
     int32_t pos;
+    int32_t high;     /* the last position that was ever written since 0 */
     int32_t n_logits; /* rows that are valid */
     uint64_t n_steps;
     uint64_t n_tokens;

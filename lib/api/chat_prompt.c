@@ -98,7 +98,12 @@ moe_status moe__chat_reuse(moe_chat *chat)
     while (n < chat->known.n && n + 1 < chat->ids.n &&
            chat->known.ids[n] == chat->ids.ids[n])
         n++;
-    MOE__TRY(moe_context_rewind(chat->w.ctx, (int32_t)n));
+    moe_status status = moe_context_rewind(chat->w.ctx, (int32_t)n);
+    if (status == MOE_ERR_STATE) { /* the rings hold no more of it */
+        n = 0;
+        status = moe_context_rewind(chat->w.ctx, 0);
+    }
+    MOE__TRY(status);
     chat->known.n = n;
     chat->answer.n_reused = (int32_t)n;
     moe_sampler_reset(chat->w.sampler);

@@ -51,6 +51,7 @@ moe_status moe__context_settle(const moe_model *model,
         .kv = kv_of_public[p.kv],
         .backend = p.backend,
         .wants_all_logits = p.logits == MOE_LOGITS_ALL,
+        .has_rings = p.has_rings != 0,
         .threads = p.threads,
     };
     return MOE_OK;
@@ -188,6 +189,7 @@ moe_status moe__context_step(moe_context *ctx, const moe_token *tokens,
                          "cancelled at position %d", ctx->pos);
     }
     ctx->pos += n;
+    ctx->high = moe__max_i32(ctx->high, ctx->pos);
     ctx->n_logits = ctx->engine.params.wants_all_logits ? n : 1;
     ctx->n_steps++;
     ctx->n_tokens += (uint64_t)n;
@@ -319,6 +321,20 @@ int32_t moe_context_position(const moe_context *ctx)
     return ctx == NULL ? 0 : ctx->pos;
 }
 
+/* Whether all that a step from a position on sees is still there: a ring keeps
+ * n_batch positions more than its window. */
+static bool context_can_return(const moe_context *ctx, int32_t position)
+{
+    const struct moe__engine *e = &ctx->engine;
+    if (!e->params.has_rings || position == 0 ||
+        position >= ctx->high - e->params.n_batch)
+        return true;
+    for (int32_t i = 0; i < e->net->n_layers; i++)
+        if (moe__engine_keeps(e->net, &e->params, i) < ctx->high)
+            return false;
+    return true;
+}
+
 moe_status moe_context_rewind(moe_context *ctx, int32_t position)
 {
     MOE__TRY(moe__context_enter(ctx));
@@ -327,8 +343,16 @@ moe_status moe_context_rewind(moe_context *ctx, int32_t position)
                                                  "position: expected 0 to %d, "
                                                  "found %d",
                                                  ctx->pos, position));
+    if (!context_can_return(ctx, position))
+        return moe__context_leave(
+            ctx, moe__fail(&ctx->err, MOE_ERR_STATE,
+                           "position: the rings lead back to %d and to 0, not "
+                           "to %d",
+                           ctx->high - ctx->engine.params.n_batch, position));
     if (position < ctx->pos)
         ctx->n_logits = 0;
+    if (position == 0)
+        ctx->high = 0;
     ctx->pos = position;
     return moe__context_leave(ctx, MOE_OK);
 }

@@ -10,6 +10,7 @@ static void context_copy_state(moe_context *to, const moe_context *from)
     to->engine.params.n_threads_prompt = from->engine.params.n_threads_prompt;
     to->engine.params.n_threads_decode = from->engine.params.n_threads_decode;
     to->pos = from->pos;
+    to->high = from->high;
     to->n_logits = from->n_logits;
 }
 

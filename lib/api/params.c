@@ -39,6 +39,7 @@ static const struct field context_fields[] = {
      "auto scalar avx2 avx512 neon neon_dotprod neon_i8mm"},
     {CTX(logits), FIELD_ENUM, 0, 1, "last all"},
     {CTX(n_threads_decode), FIELD_I32, 0, MOE__MAX_THREADS, NULL},
+    {CTX(has_rings), FIELD_I32, 0, 1, NULL},
 };
 
 static const struct field sampler_fields[] = {

@@ -20,7 +20,7 @@ struct reading {
 static moe_status read_text(struct reading *reading)
 {
     moe_context *ctx = reading->ctx;
-    ctx->pos = 0;
+    ctx->pos = ctx->high = 0;
     ctx->n_logits = 0;
     MOE__TRY(moe__context_check(ctx, reading->tokens, reading->n));
     const uint64_t start_ns = moe__clock_ns();

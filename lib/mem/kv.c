@@ -23,17 +23,50 @@ static size_t kv_row_size(const struct moe__kv_shape *shape)
     return (size_t)(shape->d_head / type->block) * (size_t)type->bytes;
 }
 
+/* Tiles of a layer's ring, of keys or values of one head; without a ring all.
+ * One more than are kept: a window need not begin at a tile. */
+static int32_t kv_layer_tiles(const struct moe__kv_shape *shape, int32_t layer)
+{
+    const int32_t n_tiles = moe__ceil_div(shape->n_ctx, MOE__TILE);
+    const int32_t keep =
+        shape->keep == NULL
+            ? shape->n_ctx
+            : moe__min_i32(shape->keep(shape->user, layer), shape->n_ctx);
+    return moe__min_i32(moe__ceil_div(keep, MOE__TILE) + 1, n_tiles);
+}
+
 /* All sizes of a store, checked. */
 static bool kv_sizes(const struct moe__kv_shape *shape, size_t *data_bytes,
                      size_t *tiles_bytes)
 {
-    size_t n_tiles = (size_t)moe__ceil_div(shape->n_ctx, MOE__TILE);
-    size_t n;
-    return moe__mul_size((size_t)shape->n_layers, (size_t)shape->n_kv_heads,
-                         &n) &&
-           moe__mul_size(n, 2 * n_tiles, &n) &&
+    const size_t n_tiles = (size_t)moe__ceil_div(shape->n_ctx, MOE__TILE);
+    const size_t n_heads = 2 * (size_t)shape->n_kv_heads; /* keys, values */
+    size_t n_layer_tiles = 0, n;
+    for (int32_t i = 0; i < shape->n_layers; i++)
+        if (!moe__add_size(n_layer_tiles, (size_t)kv_layer_tiles(shape, i),
+                           &n_layer_tiles))
+            return false;
+    return moe__mul_size((size_t)shape->n_layers, n_heads * n_tiles, &n) &&
            moe__mul_size(n, sizeof(void *), tiles_bytes) &&
+           moe__mul_size(n_layer_tiles, n_heads, &n) &&
            moe__mul_size(n, kv_row_size(shape) * MOE__TILE, data_bytes);
+}
+
+/* Points the tables at the tiles. */
+static void kv_lay_out(struct moe__kv_store *kv)
+{
+    const size_t tile_bytes = kv->row_bytes * MOE__TILE;
+    const int32_t n_heads = 2 * kv->shape.n_kv_heads;
+    const void **table = kv->tiles;
+    uint8_t *data = kv->data;
+    for (int32_t layer = 0; layer < kv->shape.n_layers; layer++) {
+        const int32_t n_ring = kv_layer_tiles(&kv->shape, layer);
+        for (int32_t head = 0; head < n_heads; head++) {
+            for (int32_t i = 0; i < kv->n_tiles; i++)
+                *table++ = data + (size_t)(i % n_ring) * tile_bytes;
+            data += (size_t)n_ring * tile_bytes;
+        }
+    }
 }
 
 moe_status moe__kv_plan(const struct moe__kv_shape *shape, uint64_t *bytes,
@@ -77,9 +110,8 @@ moe_status moe__kv_create(struct moe__kv_store *kv, struct moe__mem *mem,
                          "%llu bytes",
                          shape->n_ctx, (unsigned long long)bytes);
     }
-    size_t tile_bytes = kv->row_bytes * MOE__TILE;
-    for (size_t i = 0; i < kv->tiles_bytes / sizeof *kv->tiles; i++)
-        kv->tiles[i] = kv->data + i * tile_bytes;
+    kv_lay_out(kv);
+    kv->shape.keep = NULL;
     return MOE_OK;
 }
 
@@ -100,7 +132,7 @@ void moe__kv_copy(struct moe__kv_store *to, const struct moe__kv_store *from,
     for (size_t i = 0; i < n_tables; i++) {
         const void *const *read = from->tiles + i * (size_t)from->n_tiles;
         const void *const *write = to->tiles + i * (size_t)to->n_tiles;
-        for (int32_t pos = 0; pos < n; pos += MOE__TILE)
+        for (int32_t pos = 0; pos < n; pos += MOE__TILE) /* of a ring again */
             memcpy(moe__kv_row(to, write, pos), read[pos / MOE__TILE],
                    (size_t)moe__min_i32(MOE__TILE, n - pos) * from->row_bytes);
     }

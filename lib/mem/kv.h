@@ -2,14 +2,18 @@
  *
  * Positions are stored in tiles of MOE__TILE, aligned to absolute positions,
  * for each layer and KV head on its own: [MOE__TILE, d_head] of the KV type.
- * Readers reach tiles through tables of pointers, so that tiles may later be
- * shared or moved without the kernels knowing.  Rewinding is lowering the
- * position: what lies behind it is never read and gets overwritten. */
+ * Readers reach tiles through tables of pointers: a layer that sees a window
+ * only may have tiles in a ring, in which the tables go round, and no kernel
+ * knows.  Rewinding is lowering the position: what lies behind it is never read
+ * and gets overwritten. */
 #ifndef MOE_MEM_KV_H
 #define MOE_MEM_KV_H
 
 #include "base/alloc.h"
 #include "kern/kern.h"
+
+/* Positions before the end of the last step that a layer must keep. */
+typedef int32_t moe__kv_keep_fn(const void *user, int32_t layer);
 
 struct moe__kv_shape {
     int32_t n_layers;
@@ -17,6 +21,8 @@ struct moe__kv_shape {
     int32_t d_head;
     int32_t n_ctx; /* positions */
     enum moe__kv type;
+    moe__kv_keep_fn *keep; /* NULL: all of n_ctx */
+    const void *user;      /* of keep; both are needed while creating only */
 };
 
 struct moe__kv_store {

@@ -174,11 +174,32 @@ static void engine_carve(struct moe__engine *e, struct carver *c)
         c->used = attn_end;
 }
 
+int32_t moe__engine_keeps(const struct moe__net *net,
+                          const struct moe__run_params *params, int32_t layer)
+{
+    const int32_t window = net->layers[layer].window;
+    return window > 0 && window < params->n_ctx - params->n_batch
+               ? window + params->n_batch
+               : params->n_ctx;
+}
+
+static int32_t engine_keep(const void *user, int32_t layer)
+{
+    const struct moe__engine *e = user;
+    return moe__engine_keeps(e->net, &e->params, layer);
+}
+
 static struct moe__kv_shape engine_kv_shape(const struct moe__engine *e)
 {
-    return (struct moe__kv_shape){e->net->n_layers, e->net->n_kv_heads,
-                                  e->net->d_head, e->params.n_ctx,
-                                  e->params.kv};
+    return (struct moe__kv_shape){
+        .n_layers = e->net->n_layers,
+        .n_kv_heads = e->net->n_kv_heads,
+        .d_head = e->net->d_head,
+        .n_ctx = e->params.n_ctx,
+        .type = e->params.kv,
+        .keep = e->params.has_rings ? engine_keep : NULL,
+        .user = e,
+    };
 }
 
 /* Everything that is known without memory. */

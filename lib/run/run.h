@@ -29,6 +29,7 @@ struct moe__run_params {
     enum moe__kv kv;
     moe_backend backend;
     bool wants_all_logits; /* of every token of a step, else of its last */
+    bool has_rings;        /* layers with a window keep what they see only */
     const moe_thread_hooks *threads;
 };
 
@@ -100,6 +101,9 @@ struct moe__engine {
     struct moe__lane *lanes; /* [n_threads] */
 };
 
+/* Positions that a layer with a ring keeps, or n_ctx: one without. */
+int32_t moe__engine_keeps(const struct moe__net *net,
+                          const struct moe__run_params *params, int32_t layer);
 /* Bytes that moe__engine_create takes beside the KV store and the threads. */
 moe_status moe__engine_plan(const struct moe__net *net,
                             const struct moe__run_params *params,

@@ -112,7 +112,7 @@ static const struct place places[] = {
     FIELD(moe_context_params, backend, 56),
     FIELD(moe_context_params, logits, 60),
     FIELD(moe_context_params, n_threads_decode, 64),
-    FIELD(moe_context_params, padding, 68),
+    FIELD(moe_context_params, has_rings, 68),
     SIZE(moe_context_params, 72),
     FIELD(moe_plan, struct_size, 0),
     FIELD(moe_plan, weights_mapped_bytes, 8),

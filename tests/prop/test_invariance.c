@@ -2,6 +2,8 @@
  * backend.  All logits of all positions are compared with memcmp. */
 #include "prop.h"
 
+#include <stdbool.h>
+
 #define N_IDS 90
 #define N_LONG 1300 /* more than two spans of attention */
 
@@ -209,6 +211,123 @@ static void a_fork_goes_its_own_way(void)
     moe_model_close(model);
 }
 
+/* All logits of ids [n], in pieces; false if the context cannot be had. */
+static bool logits_in_pieces(moe_model *model, int n_batch, int has_rings,
+                             int n, float *out)
+{
+    moe_context *ctx = NULL;
+    moe_token ids[N_LONG];
+    const int n_vocab = prop_n_vocab(model);
+    const moe_context_params params = {.struct_size = sizeof params,
+                                       .n_ctx = n + 3,
+                                       .n_batch = n_batch,
+                                       .n_threads = 2,
+                                       .logits = MOE_LOGITS_ALL,
+                                       .has_rings = has_rings};
+    prop_ids(ids, n, n_vocab, 9);
+    if (moe_context_create(model, &params, &ctx, NULL) != MOE_OK)
+        return false;
+    for (int at = 0, done; at < n; at += done) {
+        done = 0;
+        moe_context_eval(ctx, ids + at, n - at, &done);
+        for (int i = 0; i < done; i++)
+            memcpy(out + (size_t)(at + i) * (size_t)n_vocab,
+                   moe_context_logits(ctx, i), (size_t)n_vocab * sizeof *out);
+    }
+    moe_context_destroy(ctx);
+    return true;
+}
+
+/* Layers with a window keep what they see, and give the same bits. */
+static void rings_change_no_bit(void)
+{
+    static const char *const paths[] = {
+        "tests/data/families/mixtral/model.gguf",
+        "tests/data/families/gemma3/model.gguf",
+    };
+    static const int batches[] = {1, 7, 64, 100, 512};
+    static const char *const meta[] = {"llama.attention.sliding_window=100"};
+    for (size_t i = 0; i < 2; i++) {
+        moe_model *model = NULL;
+        const moe_model_params mp = {
+            .struct_size = sizeof mp, .meta = meta, .n_meta = i == 0};
+        moe_model_open(paths[i], &mp, &model, NULL);
+        moe_model_info info = {.struct_size = sizeof info};
+        REQUIRE(model != NULL && moe_model_describe(model, &info) == MOE_OK);
+        const size_t bytes =
+            (size_t)prop_n_vocab(model) * N_LONG * sizeof(float);
+        float *want = malloc(bytes), *got = malloc(bytes);
+        CHECK(info.window > 0, "%s: %d", paths[i], info.window);
+        CHECK(logits_in_pieces(model, 512, 0, N_LONG, want));
+        for (size_t b = 0; b < sizeof batches / sizeof *batches; b++) {
+            moe_plan all = {.struct_size = sizeof all};
+            moe_plan ring = {.struct_size = sizeof ring};
+            moe_context_params params = {.struct_size = sizeof params,
+                                         .n_ctx = N_LONG,
+                                         .n_batch = batches[b]};
+            memset(got, 0xff, bytes);
+            CHECK(logits_in_pieces(model, batches[b], 1, N_LONG, got));
+            CHECK(memcmp(want, got, bytes) == 0, "%s, batch %d", paths[i],
+                  batches[b]);
+            CHECK(moe_context_plan(model, &params, &all, NULL) == MOE_OK);
+            params.has_rings = 1;
+            CHECK(moe_context_plan(model, &params, &ring, NULL) == MOE_OK);
+            CHECK(ring.kv_bytes < all.kv_bytes || batches[b] > 500,
+                  "batch %d: %llu of %llu bytes", batches[b],
+                  (unsigned long long)ring.kv_bytes,
+                  (unsigned long long)all.kv_bytes);
+        }
+        free(want);
+        free(got);
+        moe_model_close(model);
+    }
+}
+
+static void rings_lead_back_a_batch(void)
+{
+    moe_model *model = prop_open("tests/data/families/gemma3/model.gguf");
+    moe_context *a = NULL, *b = NULL, *copy = NULL;
+    moe_token ids[700];
+    moe_context_params params = {.struct_size = sizeof params,
+                                 .n_ctx = 800,
+                                 .n_batch = 50,
+                                 .has_rings = 1};
+    REQUIRE(model != NULL &&
+            moe_context_create(model, &params, &a, NULL) == MOE_OK);
+    params.has_rings = 0;
+    REQUIRE(moe_context_create(model, &params, &b, NULL) == MOE_OK);
+    const int n_vocab = prop_n_vocab(model);
+    prop_ids(ids, 700, n_vocab, 4);
+    CHECK(moe_context_eval(a, ids, 600, NULL) == MOE_OK);
+    CHECK(moe_context_rewind(a, 549) == MOE_ERR_STATE);
+    CHECK(strcmp(moe_context_error(a),
+                 "position: the rings lead back to 550 and to 0, not to 549") ==
+              0,
+          "%s", moe_context_error(a));
+    CHECK(moe_context_rewind(a, 550) == MOE_OK);
+    CHECK(moe_context_eval(a, ids + 600, 30, NULL) == MOE_OK);
+    CHECK(moe_context_rewind(a, 549) == MOE_ERR_STATE);
+    CHECK(moe_context_fork(a, &copy, NULL) == MOE_OK);
+    CHECK(moe_context_eval(b, ids, 550, NULL) == MOE_OK);
+    CHECK(moe_context_eval(b, ids + 600, 30, NULL) == MOE_OK);
+    check_logits(a, b, n_vocab, "back in the ring");
+    CHECK(moe_context_eval(copy, ids + 630, 9, NULL) == MOE_OK);
+    CHECK(moe_context_eval(b, ids + 630, 9, NULL) == MOE_OK);
+    check_logits(copy, b, n_vocab, "a copy of it");
+    CHECK(moe_context_rewind(a, 0) == MOE_OK);
+    CHECK(moe_context_rewind(b, 0) == MOE_OK);
+    CHECK(moe_context_eval(a, ids + 3, 20, NULL) == MOE_OK);
+    CHECK(moe_context_rewind(a, 4) == MOE_OK); /* nothing is lost yet */
+    CHECK(moe_context_eval(a, ids + 9, 20, NULL) == MOE_OK);
+    CHECK(moe_context_eval(b, ids + 3, 4, NULL) == MOE_OK);
+    CHECK(moe_context_eval(b, ids + 9, 20, NULL) == MOE_OK);
+    check_logits(a, b, n_vocab, "from the start");
+    moe_context_destroy(copy);
+    moe_context_destroy(a);
+    moe_context_destroy(b);
+    moe_model_close(model);
+}
+
 /* The number of threads may change between calls. */
 static void threads_change_while_running(void)
 {
@@ -243,6 +362,8 @@ static const struct test tests[] = {
     {"same_bits_beyond_a_span", same_bits_beyond_a_span},
     {"rewind_forgets", rewind_forgets},
     {"a_fork_goes_its_own_way", a_fork_goes_its_own_way},
+    {"rings_change_no_bit", rings_change_no_bit},
+    {"rings_lead_back_a_batch", rings_lead_back_a_batch},
     {"threads_change_while_running", threads_change_while_running},
 };
 
