@@ -204,6 +204,46 @@ static void a_cancel_stops_the_tokenizer(void)
     moe_model_close(model);
 }
 
+/* The first grammar of a model sorts its vocabulary: whichever it is. */
+static void *make_grammar(void *arg)
+{
+    struct worker *w = arg;
+    moe_grammar *grammar = NULL;
+    moe_sampler *sampler = NULL;
+    static const float logits[2048];
+    moe_token token = MOE_TOKEN_NONE;
+    w->status = moe_grammar_create(w->model, MOE_GRAMMAR_REGEX, "[a-c]{3}", -1,
+                                   &grammar, NULL);
+    if (w->status == MOE_OK)
+        w->status = moe_sampler_create(2048, NULL, &sampler, NULL);
+    if (w->status == MOE_OK)
+        w->status = moe_sampler_constrain(sampler, grammar, NULL);
+    moe_grammar_destroy(grammar);
+    if (w->status == MOE_OK)
+        w->status = moe_sampler_pick(sampler, logits, 2048, &token);
+    w->sum = (float)token;
+    moe_sampler_destroy(sampler);
+    return NULL;
+}
+
+static void grammars_are_made_by_many_threads(void)
+{
+    struct worker workers[4];
+    pthread_t threads[4];
+    moe_model *model = prop_open(TINY_Q8);
+    REQUIRE(model != NULL && prop_n_vocab(model) == 2048);
+    for (int i = 0; i < 4; i++) {
+        workers[i] = (struct worker){.model = model};
+        pthread_create(&threads[i], NULL, make_grammar, &workers[i]);
+    }
+    for (int i = 0; i < 4; i++) {
+        pthread_join(threads[i], NULL);
+        CHECK(workers[i].status == MOE_OK && workers[i].sum == workers[0].sum,
+              "%d: %d", i, workers[i].status);
+    }
+    moe_model_close(model);
+}
+
 static const struct test tests[] = {
     {"handles_end_in_any_order", handles_end_in_any_order},
     {"contexts_share_a_model_across_threads",
@@ -212,6 +252,7 @@ static const struct test tests[] = {
      cancel_stops_a_prompt_and_leaves_a_usable_context},
     {"a_cancel_stops_exactly_one_call", a_cancel_stops_exactly_one_call},
     {"a_cancel_stops_the_tokenizer", a_cancel_stops_the_tokenizer},
+    {"grammars_are_made_by_many_threads", grammars_are_made_by_many_threads},
     {"a_second_caller_is_told_busy", a_second_caller_is_told_busy},
 };
 
