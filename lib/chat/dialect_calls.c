@@ -27,16 +27,23 @@ static const struct moe__call_state mistral_parts_states[] = {
     [5] = {MOE__CALL_IS_ARGUMENTS, BROKEN, {{NULL, 0}}},
 };
 
-/* Hermes, Qwen: <tool_call>{"name": .., "arguments": ..}</tool_call> */
+/* Hermes, Qwen: <tool_call>{"name": .., "arguments": ..}</tool_call>; small
+ * models forget the marks: then an answer that begins with such JSON, perhaps
+ * in
+ * ```json, is one, too. */
 static const struct moe__call_state hermes_states[] = {
     [TEXT] = {MOE__CALL_IS_TEXT, TEXT, {{"<tool_call>", 3}}},
     [AFTER] = {MOE__CALL_IS_GAP,
                TEXT,
-               {{"</tool_call>", AFTER}, {"<tool_call>", 3}}},
+               {{"</tool_call>", AFTER}, {"<tool_call>", 3}, {"```", AFTER}}},
     [BROKEN] = {MOE__CALL_IS_BROKEN,
                 BROKEN,
                 {{"</tool_call>", AFTER}, {"<tool_call>", BROKEN}}},
     [3] = {MOE__CALL_IS_OBJECTS, BROKEN, {{NULL, 0}}},
+    [4] = {MOE__CALL_IS_GAP,
+           5,
+           {{"<tool_call>", 3}, {"```json", 5}, {"```", 5}}},
+    [5] = {MOE__CALL_IS_OBJECTS, TEXT, {{NULL, 0}}},
 };
 
 /* Llama 3.1: an answer that is {"name": .., "parameters": ..}, more of them
@@ -154,6 +161,7 @@ const struct moe__call_format moe__call_formats[] = {
      .shape = {"[TOOL_CALLS]", "", "", "[ARGS]", "", NULL, "", ""}},
     {.name = "hermes",
      .dialects = {"chatml", "qwen2.5", "qwen3"},
+     .start = 4,
      STATES(hermes_states),
      .shape = {"<tool_call>", "\n", OPEN, MIDDLE, "}", NULL, "\n</tool_call>",
                "\n"}},

@@ -134,6 +134,15 @@ static void tags_of_hermes(void)
          "</tool_call>\ndone",
          "Both.\n<f({})><g({\"s\":\"</tool_call>\"})>\ndone"},
         {"a <tool> b <tool_cal", "a <tool> b <tool_cal"},
+        /* without the marks, at the beginning only */
+        {"```json\n{\"name\": \"f\", \"arguments\": {\"a\": 1}}\n```",
+         "<f({\"a\": 1})>"},
+        {" {\"name\": \"f\", \"arguments\": {}}", "<f({})>"},
+        {"```json\n{\"name\": \"Bob\"}\n```",
+         "```json\n{\"name\": \"Bob\"}\n```"},
+        {"```c\nint a;\n```", "```c\nint a;\n```"},
+        {"See {\"name\": \"f\", \"arguments\": {}}",
+         "See {\"name\": \"f\", \"arguments\": {}}"},
     };
     CHECK_SAMPLES("qwen3", samples);
 }
