@@ -1093,7 +1093,9 @@ enum {
     MOE_EVENT_PROMPT = 1,    /* n_done of n_total prompt tokens are read */
     MOE_EVENT_TEXT = 2,      /* text of the answer, whole characters */
     MOE_EVENT_REASONING = 3, /* what the model thinks before it answers */
-    MOE_EVENT_DONE = 4,      /* the answer is over and part of the history */
+    MOE_EVENT_DONE = 4,      /* the answer is over and part of the history;
+                                one without a word only if the format has a
+                                place for it */
     MOE_EVENT_CALL = 5,      /* the model calls a tool: its name is known */
     MOE_EVENT_ARGUMENTS = 6, /* text: the next bytes of the call's JSON */
     MOE_EVENT_CALL_END = 7,  /* the call is complete; text: all its JSON, here

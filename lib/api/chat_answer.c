@@ -218,6 +218,16 @@ static moe_status chat_show(moe_chat *chat, moe_event *event)
     }
 }
 
+/* Nothing was said, and the format has no place for that. */
+static bool chat_is_mute(const moe_chat *chat)
+{
+    const struct moe__answer *answer = &chat->answer;
+    const struct moe__dialect *dialect = chat->form.dialect;
+    return answer->text.n == 0 && answer->n_calls == 0 &&
+           (answer->reasoning.n == 0 || chat->think_begin.n == 0) &&
+           dialect != NULL && !moe__dialect_takes_empty(dialect);
+}
+
 /* Keeps what was said.  The tokens stay known: the next prompt shares them as
  * far as it spells the answer the same way. */
 static moe_status chat_finish(moe_chat *chat, moe_event *event)
@@ -233,7 +243,8 @@ static moe_status chat_finish(moe_chat *chat, moe_event *event)
     };
     event->kind = MOE_EVENT_DONE;
     event->reason = has_calls ? MOE_DONE_CALLS : answer->done;
-    const bool is_kept = chat->state == MOE__CHAT_WRITING;
+    const bool is_kept =
+        chat->state == MOE__CHAT_WRITING && !chat_is_mute(chat);
     chat->state = MOE__CHAT_IDLE;
     if (is_kept)
         MOE__TRY(moe__history_add(&chat->history, &message, &chat->err));

@@ -116,6 +116,9 @@ struct moe__dialect_traits {
 const struct moe__dialect_traits *
 moe__dialect_traits(const struct moe__dialect *dialect);
 
+/* Whether a message of the assistant may be without words and calls. */
+bool moe__dialect_takes_empty(const struct moe__dialect *dialect);
+
 /* Which one a file's template is, NULL if none; vocab decides among versions
  * that share a template. */
 const struct moe__dialect *moe__dialect_detect(struct moe__slice template_,

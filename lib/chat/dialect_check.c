@@ -62,6 +62,11 @@ static moe_status check_id(const struct moe__chat_rules *rules,
                      (const char *)id.data, id.n);
 }
 
+bool moe__dialect_takes_empty(const struct moe__dialect *dialect)
+{
+    return !dialect->rules->is_never_empty;
+}
+
 /* ----------------------------------------------------------------- roles */
 
 /* "user or tool" */

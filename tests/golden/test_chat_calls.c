@@ -330,7 +330,33 @@ static void arguments_are_values_or_text_as_the_template_wants(void)
     }
 }
 
+/* Mistral's form has no empty answers: the next question is asked anyway. */
+static void a_mute_answer_is_no_message(void)
+{
+    struct play play;
+    moe_chat_info info = {.struct_size = sizeof info};
+    REQUIRE(open_play(&play, NULL), "%s", why.message);
+    moe_chat_say(play.chat, MOE_ROLE_USER, "Hi", -1);
+    CHECK_TEXT(answer(&play, ""), "#1");
+    CHECK(moe_chat_describe(play.chat, &info) == MOE_OK &&
+          info.n_messages == 1);
+    moe_chat_say(play.chat, MOE_ROLE_USER, "Are you there?", -1);
+    CHECK_TEXT(answer(&play, "Yes."), "Yes.#1");
+    CHECK(moe_chat_describe(play.chat, &info) == MOE_OK &&
+          info.n_messages == 3);
+    close_play(&play);
+    REQUIRE(open_play(&play, "{% for m in messages %}{{ m.content }}"
+                             "{% endfor %}"),
+            "%s", why.message);
+    moe_chat_say(play.chat, MOE_ROLE_USER, "Hi", -1);
+    CHECK_TEXT(answer(&play, ""), "#1");
+    CHECK(moe_chat_describe(play.chat, &info) == MOE_OK &&
+          info.n_messages == 2);
+    close_play(&play);
+}
+
 static const struct test tests[] = {
+    {"a_mute_answer_is_no_message", a_mute_answer_is_no_message},
     {"arguments_are_values_or_text_as_the_template_wants",
      arguments_are_values_or_text_as_the_template_wants},
     {"an_answer_of_a_grammar_calls_nothing",
