@@ -39,28 +39,15 @@ bool moe__call_format_is_emulated(const struct moe__call_format *format)
     return format->is_emulated;
 }
 
-/* Whether a template has the marks of a format: what a call begins with, or,
- * where that is no mark, what else makes a call of a text. */
-static bool format_is_in(const struct moe__call_format *format,
-                         struct moe__slice source)
-{
-    const struct moe__call_shape *shape = &format->shape;
-    const char *mark = format->states[MOE__CALL_STATE_TEXT].edges[0].mark;
-    if (format->is_emulated)
-        return false;
-    if (shape->trigger[0] == 0)
-        return moe__slice_has(source, moe__slice_str(mark));
-    return moe__slice_has(source, moe__slice_str(shape->trigger)) &&
-           (shape->open[0] != 0 ||
-            moe__slice_has(source, moe__slice_str(shape->middle)));
-}
-
+/* The last one counts: of Mistral's two forms the younger has both signs. */
 const struct moe__call_format *moe__call_format_guess(struct moe__slice source)
 {
     const bool has_tools = moe__slice_has(source, moe__slice_str("tools"));
-    for (int32_t i = moe__n_call_formats; has_tools && i-- > 0;)
-        if (format_is_in(&moe__call_formats[i], source))
+    for (int32_t i = moe__n_call_formats; has_tools && i-- > 0;) {
+        const char *sign = moe__call_formats[i].sign;
+        if (sign != NULL && moe__slice_has(source, moe__slice_str(sign)))
             return &moe__call_formats[i];
+    }
     return moe__call_format_find(moe__slice_str("emulated"));
 }
 

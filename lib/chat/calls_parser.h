@@ -59,6 +59,7 @@ struct moe__call_shape {
 
 struct moe__call_format {
     const char *name;
+    const char *sign;        /* tells it in chat templates; NULL: none has it */
     const char *dialects[4]; /* that write calls so; NULL: no more */
     bool is_emulated;
     int32_t start;

@@ -95,12 +95,7 @@ static const struct detect_words {
 
 static bool detect_has(struct moe__slice text, const char *word)
 {
-    const size_t n = strlen(word);
-    for (size_t i = 0; i + n <= text.n; i++)
-        if (text.data[i] == (uint8_t)word[0] &&
-            memcmp(text.data + i, word, n) == 0)
-            return true;
-    return false;
+    return moe__slice_has(text, moe__slice_str(word));
 }
 
 static uint64_t detect_hash(struct moe__slice text)

@@ -34,6 +34,25 @@ static moe_status form_of_name(struct moe__form *form, struct moe__slice name,
                      (int)(name.n < 40 ? name.n : 40), (const char *)name.data);
 }
 
+/* The file's template, for tools, if it can be run. */
+static moe_status form_add_tools(struct moe__form *form, struct moe__mem *mem,
+                                 struct moe__slice source,
+                                 const struct moe__call_format *calls,
+                                 struct moe__err *err)
+{
+    if (moe__call_format_is_emulated(calls))
+        return MOE_OK;
+    const moe_status status =
+        moe__template_create(mem, source, &form->template_, err);
+    if (status == MOE_ERR_NO_MEMORY)
+        return status;
+    if (status == MOE_OK) {
+        form->has_tools = true;
+        form->calls = calls;
+    }
+    return MOE_OK;
+}
+
 moe_status moe__form_open(struct moe__form *form, struct moe__mem *mem,
                           struct moe__slice name, struct moe__slice source,
                           const struct moe__vocab *vocab, struct moe__err *err)
@@ -44,8 +63,13 @@ moe_status moe__form_open(struct moe__form *form, struct moe__mem *mem,
         return form_of_name(form, name, err);
     const struct moe__dialect *dialect =
         wants_template ? NULL : moe__dialect_detect(source, vocab);
-    if (dialect != NULL)
-        return form_use(form, dialect, "the file's template is one of its own");
+    if (dialect != NULL) {
+        form_use(form, dialect, "the file's template is one of its own");
+        return form->has_tools
+                   ? MOE_OK
+                   : form_add_tools(form, mem, source,
+                                    moe__call_format_guess(source), err);
+    }
     if (source.n == 0)
         return moe__fail(err, MOE_ERR_UNSUPPORTED,
                          "the model has no chat template: name a chat format");
@@ -78,11 +102,13 @@ static moe_status form_write(const struct moe__form *form,
                              const struct moe__vocab *vocab,
                              struct moe__prompt *out, struct moe__err *err)
 {
-    return form->dialect != NULL
-               ? moe__dialect_render(form->dialect, conversation, vocab, out,
-                                     err)
-               : moe__template_render(form->template_, conversation, vocab, out,
-                                      err);
+    const bool is_templates =
+        form->dialect == NULL ||
+        (form->template_ != NULL && moe__emulation_is_due(conversation));
+    return !is_templates ? moe__dialect_render(form->dialect, conversation,
+                                               vocab, out, err)
+                         : moe__template_render(form->template_, conversation,
+                                                vocab, out, err);
 }
 
 moe_status moe__form_render(const struct moe__form *form,

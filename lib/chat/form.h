@@ -5,7 +5,9 @@
 #include "chat/calls.h"
 #include "chat/chat.h"
 
-/* Either a compiled-in dialect or a template. */
+/* A compiled-in dialect or a template; both where the dialect cannot declare
+ * tools and the file's template can: then that is for conversations with tools.
+ */
 struct moe__form {
     const struct moe__dialect *dialect; /* NULL: the template */
     struct moe__template *template_;
