@@ -709,7 +709,8 @@ MOE_API moe_status moe_context_embed(moe_context *ctx, const char *text,
                                      const moe_embed_params *params,
                                      float *vector, int32_t n_dims);
 
-/* How often each expert of a layer was used since creation.
+/* How often each expert of a layer was used since creation.  Tokens whose
+ * logits nobody can ask for do without the experts of the last layer.
  * counts   [n_experts].    n  must be n_experts.
  * Shapes   uint64 [n_experts].
  * Returns  MOE_OK; MOE_ERR_ARGUMENT (also for a layer without experts).

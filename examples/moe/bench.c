@@ -168,9 +168,9 @@ static void bench_share(const struct bench *bench, struct bench_row *row,
     struct bench_cost cost = bench_cost(bench->session, stats->kv);
     if (limit == NULL)
         return;
-    if (row->is_prompt) { /* one row of logits for each step */
-        double n_steps = (row->n + stats->n_batch - 1) / stats->n_batch;
-        double macs = cost.layer_macs + cost.output_macs * n_steps / row->n;
+    if (row->is_prompt) { /* its last token goes to the end */
+        double macs = cost.layer_macs - cost.end_macs +
+                      (cost.end_macs + cost.output_macs) / row->n;
         row->share = macs * row->median / limit->mac_rate;
     } else { /* positions: those before, and half of those that it adds */
         double bytes =

@@ -54,6 +54,7 @@ struct bench {
 struct bench_cost {
     double weight_bytes; /* read for one token */
     double layer_macs;   /* multiply-adds of the layers */
+    double end_macs;     /* those for a token whose logits are wanted only */
     double output_macs;  /* and of the output matrix */
     double kv_bytes;     /* read for each position in the context */
 };

@@ -1,6 +1,7 @@
 /* bench_cost.c: bytes and multiply-adds that a token costs at least. */
 #include "bench.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* True for a tensor of experts: all of a layer in one, or one tensor each. */
@@ -11,6 +12,20 @@ static bool is_expert_tensor(const char *name)
     const char *found = strstr(name, ".ffn_");
     const char *dot = found ? strchr(found + 1, '.') : NULL;
     return dot != NULL && dot[1] >= '0' && dot[1] <= '9';
+}
+
+/* True for weights of the last layer that only the tokens whose logits are
+ * wanted meet: all but those of keys and values (with queries in one tensor,
+ * that one too). */
+static bool is_end_tensor(const char *name, int32_t n_layers)
+{
+    char *end;
+    if (strncmp(name, "blk.", 4) != 0 ||
+        strtol(name + 4, &end, 10) != n_layers - 1)
+        return false;
+    return strncmp(end, ".attn_k.", 8) != 0 &&
+           strncmp(end, ".attn_v.", 8) != 0 &&
+           strncmp(end, ".attn_qkv.", 10) != 0;
 }
 
 static bool has_tensor(const moe_model *model, const char *name)
@@ -50,8 +65,11 @@ struct bench_cost bench_cost(const struct session *session, moe_kv_type kv)
         cost.weight_bytes += share * (double)tensor.bytes;
         if (is_output)
             cost.output_macs += macs;
-        else if (tensor.n_dims > 1)
-            cost.layer_macs += macs;
+        if (is_output || tensor.n_dims == 1)
+            continue;
+        cost.layer_macs += macs;
+        if (is_end_tensor(tensor.name, info->n_layers))
+            cost.end_macs += macs;
     }
     cost.kv_bytes =
         2.0 * info->n_layers * info->n_kv_heads * info->d_head * kv_width[kv];

@@ -122,9 +122,10 @@ moe_status moe__context_leave(moe_context *ctx, moe_status status);
 /* Ids are in the vocabulary and n tokens fit. */
 moe_status moe__context_check(moe_context *ctx, const moe_token *tokens,
                               int32_t n);
-/* One step of at most n_batch tokens. */
+/* One step of at most n_batch tokens; of the last n_wanted the results are
+ * wanted (run/run.h), with MOE_LOGITS_ALL those are the rows of logits. */
 moe_status moe__context_step(moe_context *ctx, const moe_token *tokens,
-                             int32_t n);
+                             int32_t n, int32_t n_wanted);
 
 void moe__grammar_hold(moe_grammar *grammar); /* may be NULL */
 /* A grammar whose rules are yet to be compiled, with its `mem`. */

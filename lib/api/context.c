@@ -180,23 +180,26 @@ moe_status moe__context_check(moe_context *ctx, const moe_token *tokens,
 
 /* A cancel is consumed by the call that it stops. */
 moe_status moe__context_step(moe_context *ctx, const moe_token *tokens,
-                             int32_t n)
+                             int32_t n, int32_t n_wanted)
 {
+    const bool is_all = ctx->engine.params.wants_all_logits;
     ctx->n_logits = 0;
-    if (!moe__engine_step(&ctx->engine, tokens, n, ctx->pos, &ctx->stop)) {
+    if (!moe__engine_step(&ctx->engine, tokens, n, n_wanted, ctx->pos,
+                          &ctx->stop)) {
         atomic_store(&ctx->stop, 0);
         return moe__fail(&ctx->err, MOE_ERR_CANCELLED,
                          "cancelled at position %d", ctx->pos);
     }
     ctx->pos += n;
     ctx->high = moe__max_i32(ctx->high, ctx->pos);
-    ctx->n_logits = ctx->engine.params.wants_all_logits ? n : 1;
+    ctx->n_logits = is_all ? n_wanted : moe__min_i32(n_wanted, 1);
     ctx->n_steps++;
     ctx->n_tokens += (uint64_t)n;
     return MOE_OK;
 }
 
-/* Evaluates in steps; with max_steps 1 it may leave tokens over. */
+/* Evaluates in steps; with is_one_step it may leave tokens over.  Of a step
+ * that another one follows nobody can ask for a result. */
 static moe_status context_eval(moe_context *ctx, const moe_token *tokens,
                                int32_t n, int32_t *n_done, bool is_one_step)
 {
@@ -207,7 +210,10 @@ static moe_status context_eval(moe_context *ctx, const moe_token *tokens,
     int32_t done = 0;
     do {
         int32_t step = moe__min_i32(n - done, ctx->engine.params.n_batch);
-        status = moe__context_step(ctx, tokens + done, step);
+        int32_t n_wanted = ctx->engine.params.wants_all_logits ? step : 1;
+        if (done + step < n && !is_one_step)
+            n_wanted = 0;
+        status = moe__context_step(ctx, tokens + done, step, n_wanted);
         if (status == MOE_OK)
             done += step;
     } while (status == MOE_OK && done < n && !is_one_step);

@@ -11,6 +11,7 @@ struct reading {
     moe_context *ctx;
     const moe_token *tokens; /* [n] */
     int32_t n;
+    int32_t from; /* of this token on the results are wanted */
     /* Tokens [first, first + n_step) were evaluated just now. */
     moe_status (*see)(struct reading *reading, int32_t first, int32_t n_step);
     void *user;
@@ -20,6 +21,7 @@ struct reading {
 static moe_status read_text(struct reading *reading)
 {
     moe_context *ctx = reading->ctx;
+    const bool is_all = ctx->engine.params.wants_all_logits;
     ctx->pos = ctx->high = 0;
     ctx->n_logits = 0;
     MOE__TRY(moe__context_check(ctx, reading->tokens, reading->n));
@@ -29,7 +31,11 @@ static moe_status read_text(struct reading *reading)
     for (int32_t first = 0; first < reading->n && status == MOE_OK;) {
         const int32_t n_step =
             moe__min_i32(reading->n - first, ctx->engine.params.n_batch);
-        status = moe__context_step(ctx, reading->tokens + first, n_step);
+        const int32_t from = is_all ? 0 : reading->from;
+        const int32_t n_wanted =
+            moe__min_i32(n_step, moe__max_i32(0, first + n_step - from));
+        status =
+            moe__context_step(ctx, reading->tokens + first, n_step, n_wanted);
         if (status == MOE_OK)
             status = reading->see(reading, first, n_step);
         first += n_step;
@@ -95,6 +101,7 @@ moe_status moe_context_score(moe_context *ctx, const moe_token *tokens,
     struct reading reading = {.ctx = ctx,
                               .tokens = tokens,
                               .n = n,
+                              .from = n_given - 1,
                               .see = score_step,
                               .user = &scoring};
     if (score == NULL || n_given < 1 || n_given >= n)
@@ -168,6 +175,7 @@ static moe_status context_embed(moe_context *ctx, struct reading *reading,
     reading->user = &pooling;
     if (pooling.kind == MOE_POOLING_AUTO)
         pooling.kind = pooling_of_file(ctx->model);
+    reading->from = pooling.kind == MOE_POOLING_LAST ? reading->n - 1 : 0;
     pooling.sum = moe__mem_calloc(&ctx->mem, d_model, sizeof *pooling.sum);
     pooling.row = moe__mem_calloc(&ctx->mem, d_model, sizeof *pooling.row);
     const moe_status status =

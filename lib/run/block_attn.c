@@ -42,18 +42,16 @@ static void shape_heads(const struct moe__step *step, int32_t token, float *x,
                  net->n_rot, net->family->rope_pairs);
 }
 
-/* Finishes q, k, v of a token and stores k and v at its position. */
+/* Finishes k and v of a token and stores them at its position. */
 static void store_token(void *arg, int32_t token, int32_t thread)
 {
     const struct moe__step *step = arg;
     const struct moe__engine *e = step->engine;
     const struct moe__net *net = e->net;
     const struct moe__layer *layer = step->layer;
-    float *q = e->q + (size_t)token * (size_t)net->q_width;
     float *k = e->k + (size_t)token * (size_t)net->kv_width;
     float *v = e->v + (size_t)token * (size_t)net->kv_width;
     (void)thread;
-    shape_heads(step, token, q, net->n_heads, layer->q_bias, layer->q_norm);
     shape_heads(step, token, k, net->n_kv_heads, layer->k_bias, layer->k_norm);
     if (layer->v_bias != NULL)
         e->kern.add(v, layer->v_bias, net->kv_width);
@@ -66,6 +64,16 @@ static void store_token(void *arg, int32_t token, int32_t thread)
         e->kern.kv_put[e->params.kv](moe__kv_row(&e->kv, values, pos),
                                      v + h * net->d_head, net->d_head);
     }
+}
+
+static void finish_token(void *arg, int32_t token, int32_t thread)
+{
+    const struct moe__step *step = arg;
+    const struct moe__layer *layer = step->layer;
+    const struct moe__net *net = step->engine->net;
+    float *q = step->engine->q + (size_t)token * (size_t)net->q_width;
+    shape_heads(step, token, q, net->n_heads, layer->q_bias, layer->q_norm);
+    store_token(arg, token, thread);
 }
 
 /* Dimensions of queries for each token that a product may have at once: then a
@@ -318,6 +326,19 @@ static void add_token(void *arg, int32_t token, int32_t thread)
     e->kern.add(e->x + at, out, d_model);
 }
 
+void moe__block_keys(const struct moe__step *step)
+{
+    struct moe__engine *e = step->engine;
+    void *arg = (void *)(uintptr_t)step;
+    const struct moe__matmul kv[] = {
+        moe__run_job(&step->layer->k, &e->in, e->k, step->n),
+        moe__run_job(&step->layer->v, &e->in, e->v, step->n),
+    };
+    moe__step_run(step, attn_norm_token, arg, step->n);
+    moe__step_matmul(step, kv, 2);
+    moe__step_run(step, store_token, arg, step->n);
+}
+
 void moe__block_attn(const struct moe__step *step)
 {
     struct moe__engine *e = step->engine;
@@ -333,7 +354,7 @@ void moe__block_attn(const struct moe__step *step)
 
     moe__step_run(step, attn_norm_token, arg, step->n);
     moe__step_matmul(step, qkv, 3);
-    moe__step_run(step, store_token, arg, step->n);
+    moe__step_run(step, finish_token, arg, step->n);
     attend_step(step);
     moe__step_matmul(step, &project, 1);
     moe__step_run(step, add_token, arg, step->n);

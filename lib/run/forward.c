@@ -44,7 +44,7 @@ static void cap_row(void *arg, int32_t row, int32_t thread)
                     net->logit_softcap, net->n_vocab);
 }
 
-/* Logits of n tokens of the step, as rows 0 .. n - 1. */
+/* Logits of n of the tokens that are left of the step, as rows 0 .. n - 1. */
 static void run_head(const struct moe__step *step, int32_t first, int32_t n)
 {
     struct moe__engine *e = step->engine;
@@ -61,7 +61,7 @@ bool moe__engine_head(struct moe__engine *engine, int32_t token,
                       const _Atomic int32_t *stop)
 {
     const struct moe__step step = {.engine = engine, .n = 1, .stop = stop};
-    run_head(&step, token, 1);
+    run_head(&step, token - engine->n_dropped, 1);
     moe__pool_rest(engine->pool);
     return !moe__step_is_stopped(&step);
 }
@@ -70,33 +70,68 @@ void moe__engine_hidden(const struct moe__engine *engine, int32_t token,
                         float *out)
 {
     const struct moe__net *net = engine->net;
-    engine->kern.rms_norm(out, engine->x + (size_t)token * (size_t)net->d_model,
+    const size_t row = (size_t)(token - engine->n_dropped);
+    engine->kern.rms_norm(out, engine->x + row * (size_t)net->d_model,
                           net->output_norm, net->d_model, net->eps);
 }
 
-bool moe__engine_step(struct moe__engine *engine, const moe_token *tokens,
-                      int32_t n, int32_t pos, const _Atomic int32_t *stop)
+/* In the last layer a token whose result nobody wants only leaves its key and
+ * value for later ones.  The others move to the front and go on as a step of
+ * their own, which stores their keys and values once more: the same bits. */
+static void drop_tokens(struct moe__step *step, int32_t n_dropped)
 {
-    const struct moe__net *net = engine->net;
+    struct moe__engine *e = step->engine;
+    const size_t at = (size_t)n_dropped, n = (size_t)(step->n - n_dropped);
+    const size_t d_model = (size_t)e->net->d_model;
+    const size_t half_rot = (size_t)e->net->n_rot / 2;
+    moe__block_keys(step);
+    memmove(e->x, e->x + at * d_model, n * d_model * sizeof *e->x);
+    for (int32_t r = 0; r < MOE__N_ROPES; r++) {
+        memmove(e->cosine[r], e->cosine[r] + at * half_rot,
+                n * half_rot * sizeof(float));
+        memmove(e->sine[r], e->sine[r] + at * half_rot,
+                n * half_rot * sizeof(float));
+    }
+    step->tokens += n_dropped;
+    step->pos += n_dropped;
+    step->n -= n_dropped;
+    e->n_dropped = n_dropped;
+}
+
+static void run_layer(struct moe__step *step, int32_t i, int32_t n_wanted)
+{
+    const struct moe__net *net = step->engine->net;
+    step->layer = &net->layers[i];
+    step->i_layer = i;
+    if (i == net->n_layers - 1 && n_wanted <= step->n / 2)
+        drop_tokens(step, step->n - n_wanted);
+    if (step->n == 0)
+        return;
+    moe__block_attn(step);
+    if (step->layer->experts != NULL)
+        moe__block_moe(step);
+    else
+        moe__block_ffn(step);
+}
+
+bool moe__engine_step(struct moe__engine *engine, const moe_token *tokens,
+                      int32_t n, int32_t n_wanted, int32_t pos,
+                      const _Atomic int32_t *stop)
+{
     struct moe__step step = {
         .engine = engine, .tokens = tokens, .n = n, .pos = pos, .stop = stop};
     moe__pool_set_threads(engine->pool, n > 1
                                             ? engine->params.n_threads_prompt
                                             : engine->params.n_threads_decode);
+    engine->n_dropped = 0;
     moe__step_run(&step, embed_token, &step, n);
-    for (int32_t i = 0; i < net->n_layers && !moe__step_is_stopped(&step);
-         i++) {
-        step.layer = &net->layers[i];
-        step.i_layer = i;
-        moe__block_attn(&step);
-        if (step.layer->experts != NULL)
-            moe__block_moe(&step);
-        else
-            moe__block_ffn(&step);
-    }
-    const bool is_all = engine->params.wants_all_logits;
-    if (!moe__step_is_stopped(&step))
-        run_head(&step, is_all ? 0 : n - 1, is_all ? n : 1);
+    for (int32_t i = 0; i < engine->net->n_layers; i++)
+        if (!moe__step_is_stopped(&step))
+            run_layer(&step, i, n_wanted);
+    const int32_t n_rows =
+        engine->params.wants_all_logits ? n_wanted : moe__min_i32(n_wanted, 1);
+    if (n_rows > 0 && !moe__step_is_stopped(&step))
+        run_head(&step, step.n - n_rows, n_rows);
     moe__pool_rest(engine->pool);
     return !moe__step_is_stopped(&step);
 }

@@ -75,6 +75,7 @@ struct moe__engine {
     float *sine[MOE__N_ROPES];
 
     float *x;                /* [n_batch, d_model] the residual stream */
+    int32_t n_dropped;       /* tokens of the last step that x has no more */
     struct moe__acts in;     /* [n_batch, d_model] normed input of a block */
     float *q;                /* [n_batch, q_width] */
     float *k;                /* [n_batch, kv_width] */
@@ -118,15 +119,19 @@ void moe__engine_free(struct moe__engine *engine);
 void moe__engine_set_threads(struct moe__engine *engine, int32_t n);
 
 /* One step: n <= n_batch tokens at positions pos ..., pos + n <= n_ctx, ids
- * checked by the caller. *stop != 0 ends it early: then the result is false and
- * positions from pos on hold nothing. */
+ * checked by the caller.  Of the last n_wanted = 0 .. n the results are wanted:
+ * the logits of all of them, or of the last one (wants_all_logits), and what
+ * the two functions below give.  *stop != 0 ends it early: then the result is
+ * false and positions from pos on hold nothing. */
 bool moe__engine_step(struct moe__engine *engine, const moe_token *tokens,
-                      int32_t n, int32_t pos, const _Atomic int32_t *stop);
-/* After a step: the logits of its token `token` (counted in the step) as row 0;
- * false if stopped. */
+                      int32_t n, int32_t n_wanted, int32_t pos,
+                      const _Atomic int32_t *stop);
+/* After a step: the logits of its token `token` (counted in the step), one of
+ * those that were wanted, as row 0; false if stopped. */
 bool moe__engine_head(struct moe__engine *engine, int32_t token,
                       const _Atomic int32_t *stop);
-/* After a step: what the head sees of a token, normalised: out [d_model]. */
+/* After a step: what the head sees of such a token, normalised: out
+ * [d_model]. */
 void moe__engine_hidden(const struct moe__engine *engine, int32_t token,
                         float *out);
 
@@ -202,6 +207,8 @@ void moe__route_group(struct moe__engine *engine,
  * the same. */
 void moe__ffn_groups(const struct moe__step *step, const int32_t *src);
 
+/* Stores the keys and values of a step's tokens, and nothing else. */
+void moe__block_keys(const struct moe__step *step);
 /* The blocks: each leaves its result added to x.  They expect `in` to hold
  * nothing and start with the norm. */
 void moe__block_attn(const struct moe__step *step);

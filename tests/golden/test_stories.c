@@ -103,7 +103,9 @@ static void stories_moe8_uses_all_experts(void)
         test_data("stories260K/stories260K-moe8-noisy-Q4_K_M.gguf");
     REQUIRE(text != NULL && moe_model_open(path, NULL, &model, &why) == MOE_OK,
             "%s", why.message);
-    REQUIRE(moe_context_create(model, NULL, &ctx, &why) == MOE_OK, "%s",
+    moe_context_params params = {.struct_size = sizeof params,
+                                 .logits = MOE_LOGITS_ALL};
+    REQUIRE(moe_context_create(model, &params, &ctx, &why) == MOE_OK, "%s",
             why.message);
     int n = line_ids(text, "greedy_ids", ids);
     REQUIRE(moe_context_eval(ctx, ids, n, NULL) == MOE_OK);
@@ -118,6 +120,19 @@ static void stories_moe8_uses_all_experts(void)
               (unsigned long long)sum);
     }
     CHECK(moe_context_expert_counts(ctx, 5, NULL, 8) == MOE_ERR_ARGUMENT);
+    moe_context_destroy(ctx);
+    /* Where one row of logits is wanted, one token goes to the end. */
+    params.logits = MOE_LOGITS_LAST;
+    REQUIRE(moe_context_create(model, &params, &ctx, &why) == MOE_OK);
+    REQUIRE(moe_context_eval(ctx, ids, n, NULL) == MOE_OK);
+    for (int layer = 3; layer < 5; layer++) {
+        uint64_t counts[8], sum = 0;
+        REQUIRE(moe_context_expert_counts(ctx, layer, counts, 8) == MOE_OK);
+        for (int e = 0; e < 8; e++)
+            sum += counts[e];
+        CHECK(sum == (layer == 3 ? (uint64_t)n * 2 : 2), "layer %d: %llu",
+              layer, (unsigned long long)sum);
+    }
     moe_context_destroy(ctx);
     moe_model_close(model);
     free(text);

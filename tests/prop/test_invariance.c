@@ -328,6 +328,46 @@ static void rings_lead_back_a_batch(void)
     moe_model_close(model);
 }
 
+/* Tokens whose logits nobody can ask for leave the last layer early: those that
+ * are asked for do not feel it, nor does what comes after. */
+static void last_logits_have_the_same_bits(void)
+{
+    static const int ends[] = {1, 2, 3, 40, 41, 170, 171, 290, 300};
+    static const int batches[] = {1, 7, 64, 512};
+    enum { N_ENDS = sizeof ends / sizeof *ends, N = 300 };
+    for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
+        moe_model *model = prop_open(models[i]);
+        moe_token ids[N];
+        REQUIRE(model != NULL);
+        const int n_vocab = prop_n_vocab(model);
+        const size_t row = (size_t)n_vocab * sizeof(float);
+        float *want = malloc(N * row);
+        prop_ids(ids, N, n_vocab, 9);
+        CHECK(logits_in_pieces(model, 512, 0, N, want));
+        for (size_t b = 0; b < sizeof batches / sizeof *batches; b++) {
+            moe_context *ctx = NULL;
+            const moe_context_params params = {.struct_size = sizeof params,
+                                               .n_ctx = N,
+                                               .n_batch = batches[b],
+                                               .n_threads = 2,
+                                               .has_rings = b % 2};
+            REQUIRE(moe_context_create(model, &params, &ctx, NULL) == MOE_OK);
+            for (int e = 0, at = 0; e < N_ENDS; at = ends[e++]) {
+                CHECK(moe_context_eval(ctx, ids + at, ends[e] - at, NULL) ==
+                      MOE_OK);
+                const float *got = moe_context_logits(ctx, -1);
+                CHECK(got != NULL &&
+                          memcmp(got, want + (ends[e] - 1) * n_vocab, row) == 0,
+                      "%s, batches of %d, %d to %d", models[i], batches[b], at,
+                      ends[e]);
+            }
+            moe_context_destroy(ctx);
+        }
+        free(want);
+        moe_model_close(model);
+    }
+}
+
 /* The number of threads may change between calls. */
 static void threads_change_while_running(void)
 {
@@ -364,6 +404,7 @@ static const struct test tests[] = {
     {"a_fork_goes_its_own_way", a_fork_goes_its_own_way},
     {"rings_change_no_bit", rings_change_no_bit},
     {"rings_lead_back_a_batch", rings_lead_back_a_batch},
+    {"last_logits_have_the_same_bits", last_logits_have_the_same_bits},
     {"threads_change_while_running", threads_change_while_running},
 };
 
