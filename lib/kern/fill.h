@@ -25,6 +25,7 @@ moe__kern_fill_fn moe__avx2_fill_misc;
 moe__kern_fill_fn moe__avx2_fill_attn;
 moe__kern_fill_fn moe__avx2_fill_panel256;
 moe__kern_fill_fn moe__avx2_fill_panel32;
+moe__kern_fill_fn moe__avx2_fill_panel_words;
 moe__kern_fill_fn moe__avx2_fill_panel_float;
 moe__kern_fill_fn moe__avx512_fill_panel;
 #else

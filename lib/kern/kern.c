@@ -2,12 +2,12 @@
 #include "kern/fill.h"
 #include "os/system.h"
 
-#define MAX_FILLS 10
+#define MAX_FILLS 11
 #define AVX2_FILLS                                                       \
     moe__avx2_fill_mat, moe__avx2_fill_mat32, moe__avx2_fill_mat256,     \
         moe__avx2_fill_mat_iq, moe__avx2_fill_misc, moe__avx2_fill_attn, \
         moe__avx2_fill_panel32, moe__avx2_fill_panel256,                 \
-        moe__avx2_fill_panel_float
+        moe__avx2_fill_panel_words, moe__avx2_fill_panel_float
 
 /* ORDER moe_backend_at: from slow to fast. */
 static const struct backend {

@@ -28,7 +28,7 @@ MOE__INLINE void dotprod_add_half(int32x4_t sum[NEON_TILE],
                                   const int8_t w[2][NEON_UNIT], const int8_t *a,
                                   int32_t half)
 {
-    NEON_UNROLL
+    MOE__UNROLL
     for (int32_t i = 2 * half; i < 2 * half + 2; i++) {
         const int8x16_t word = vld1q_s8(a + 16 * i);
         dotprod_by_words(sum, vld1q_s8(w[0] + 16 * i), word);

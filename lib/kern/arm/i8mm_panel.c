@@ -21,7 +21,7 @@ MOE__INLINE void i8mm_add_half(int32x4_t sum[NEON_TILE],
 {
     const int8x16_t tokens01 = vld1q_s8(a + 32 * half);
     const int8x16_t tokens23 = vld1q_s8(a + 32 * half + 16);
-    NEON_UNROLL
+    MOE__UNROLL
     for (int32_t i = 0; i < 4; i++) { /* pairs of rows */
         const int8x16_t rows = vld1q_s8(w[i / 2] + 32 * half + 16 * (i % 2));
         sum[2 * i] = i8mm_add(sum[2 * i], tokens01, rows);

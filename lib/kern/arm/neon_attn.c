@@ -84,13 +84,13 @@ MOE__INLINE void add_octet(struct neon8 *sum, const float *const q[TOGETHER],
 {
     const int32_t n_keys = keys_with(n_q);
     struct neon8 x[TOGETHER];
-    NEON_UNROLL
+    MOE__UNROLL
     for (int32_t i = 0; i < n_q; i++)
         x[i] = neon_load8(q[i] + 8 * octet);
-    NEON_UNROLL
+    MOE__UNROLL
     for (int32_t r = 0; r < n_keys; r++) {
         const struct neon8 k = kv->load(key[r], octet);
-        NEON_UNROLL
+        MOE__UNROLL
         for (int32_t i = 0; i < n_q; i++)
             sum[i * n_keys + r] = neon_fma8(sum[i * n_keys + r], x[i], k);
     }
@@ -101,17 +101,17 @@ MOE__INLINE void multiply_keys(struct neon8 *sum, const float *q[TOGETHER],
                                const uint8_t *key[KEYS], int32_t d_head,
                                int32_t n_q, const struct neon_kv *kv)
 {
-    NEON_UNROLL
+    MOE__UNROLL
     for (int32_t i = 0; i < n_q * keys_with(n_q); i++)
         sum[i] = neon_set8(0);
     for (int32_t d = 0; d < d_head; d += KV_UNIT) {
         const int32_t n_octets = moe__min_i32(d_head - d, KV_UNIT) / 8;
         for (int32_t octet = 0; octet < n_octets; octet++)
             add_octet(sum, q, key, octet, n_q, kv);
-        NEON_UNROLL
+        MOE__UNROLL
         for (int32_t i = 0; i < n_q; i++)
             q[i] += KV_UNIT;
-        NEON_UNROLL
+        MOE__UNROLL
         for (int32_t r = 0; r < keys_with(n_q); r++)
             key[r] += kv->unit_bytes;
     }
@@ -126,16 +126,16 @@ MOE__INLINE void neon_score_keys(struct neon_tile *tile, int32_t pos,
     const uint8_t *key[KEYS];
     const float *q[TOGETHER];
     struct neon8 sum[2 * TOGETHER];
-    NEON_UNROLL
+    MOE__UNROLL
     for (int32_t i = 0; i < n_q; i++)
         q[i] = tile->q[i];
-    NEON_UNROLL
+    MOE__UNROLL
     for (int32_t r = 0; r < n_keys; r++) {
         int32_t at = moe__min_i32(pos + r, tile->end[n_q - 1] - 1);
         key[r] = tile->k + (size_t)at * tile->row_bytes;
     }
     multiply_keys(sum, q, key, tile->job->d_head, n_q, kv);
-    NEON_UNROLL
+    MOE__UNROLL
     for (int32_t i = 0; i < n_q * n_keys; i += 4) {
         const float32x4_t s =
             vmulq_n_f32(neon_tree_sum4(sum + i), tile->job->scale);
@@ -195,29 +195,29 @@ MOE__INLINE void add_value_octets(const struct value_piece *piece, int32_t d,
     float *acc =
         tile->job->acc + (size_t)(tile->first + first) * (size_t)d_head + d;
     struct neon8 sum[TOGETHER][4], v[4];
-    NEON_UNROLL
+    MOE__UNROLL
     for (int32_t i = 0; i < piece->n_q; i++) {
-        NEON_UNROLL
+        MOE__UNROLL
         for (int32_t j = 0; j < n_octets; j++)
             sum[i][j] = neon_scale8(neon_load8(acc + i * d_head + 8 * j),
                                     tile->correction[first + i]);
     }
     for (int32_t pos = piece->begin; pos < piece->end; pos++) {
-        NEON_UNROLL
+        MOE__UNROLL
         for (int32_t j = 0; j < n_octets; j++)
             v[j] = kv->load(row, d % KV_UNIT / 8 + j);
         row += tile->row_bytes;
-        NEON_UNROLL
+        MOE__UNROLL
         for (int32_t i = 0; i < piece->n_q; i++) {
             const struct neon8 p = neon_set8(tile->p[first + i][pos]);
-            NEON_UNROLL
+            MOE__UNROLL
             for (int32_t j = 0; j < n_octets; j++)
                 sum[i][j] = neon_fma8(sum[i][j], p, v[j]);
         }
     }
-    NEON_UNROLL
+    MOE__UNROLL
     for (int32_t i = 0; i < piece->n_q; i++) {
-        NEON_UNROLL
+        MOE__UNROLL
         for (int32_t j = 0; j < n_octets; j++)
             neon_store8(acc + i * d_head + 8 * j, sum[i][j]);
     }

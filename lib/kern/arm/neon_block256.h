@@ -80,7 +80,7 @@ MOE__INLINE void neon_set_d_dmin(struct neon_rows256 *rows, uint32x4_t words)
 MOE__INLINE void neon_open_scales6(struct neon_rows256 *rows)
 {
     uint32x4_t word[4]; /* d and dmin, a, b, c of four rows */
-    NEON_UNROLL
+    MOE__UNROLL
     for (int32_t r = 0; r < NEON_ROWS; r++)
         word[r] = vreinterpretq_u32_u8(vld1q_u8(rows->block[r]));
     neon_transpose(word);
@@ -115,7 +115,7 @@ MOE__INLINE uint8x16_t neon_pair_of_bits(uint8x16_t x, int32_t p)
 MOE__INLINE struct neon_codes64 neon_codes_q5_k(const uint8_t *block, int32_t p)
 {
     struct neon_codes64 codes;
-    NEON_UNROLL
+    MOE__UNROLL
     for (int32_t i = 0; i < 2; i++) {
         const uint8x16_t qs = vld1q_u8(block + 48 + 32 * p + 16 * i);
         const uint8x16_t qh =
@@ -135,7 +135,7 @@ MOE__INLINE void neon_open_q2_k(struct neon_rows256 *rows)
     word = vsetq_lane_u32(moe__load_u32(rows->block[2] + 80), word, 2);
     word = vsetq_lane_u32(moe__load_u32(rows->block[3] + 80), word, 3);
     neon_set_d_dmin(rows, word);
-    NEON_UNROLL
+    MOE__UNROLL
     for (int32_t r = 0; r < NEON_ROWS; r++) {
         const uint8x16_t both = vld1q_u8(rows->block[r]);
         const uint8x16_t scale = neon_and(both, 15), min = vshrq_n_u8(both, 4);
@@ -150,7 +150,7 @@ MOE__INLINE void neon_open_q2_k(struct neon_rows256 *rows)
 MOE__INLINE struct neon_codes64 neon_codes_q2_k(const uint8_t *block, int32_t p)
 {
     struct neon_codes64 codes;
-    NEON_UNROLL
+    MOE__UNROLL
     for (int32_t i = 0; i < 2; i++) {
         const uint8x16_t qs = vld1q_u8(block + 16 + 32 * (p / 2) + 16 * i);
         codes.v[i] = neon_and(p % 2 == 0 ? qs : vshrq_n_u8(qs, 4), 3);
@@ -174,7 +174,7 @@ MOE__INLINE void neon_open_q3_k(struct neon_rows256 *rows)
     static const int8_t left[16] = {4, 4, 4, 4, 2,  2,  2,  2,
                                     0, 0, 0, 0, -2, -2, -2, -2};
     rows->d = neon_gather_f16(rows->block, 108);
-    NEON_UNROLL
+    MOE__UNROLL
     for (int32_t r = 0; r < NEON_ROWS; r++) {
         const uint8x8_t words = vld1_u8(rows->block[r] + 96);
         const uint8x16_t low = vcombine_u8(words, vshr_n_u8(words, 4));
@@ -192,7 +192,7 @@ MOE__INLINE void neon_open_q3_k(struct neon_rows256 *rows)
 MOE__INLINE struct neon_codes64 neon_codes_q3_k(const uint8_t *block, int32_t p)
 {
     struct neon_codes64 codes;
-    NEON_UNROLL
+    MOE__UNROLL
     for (int32_t i = 0; i < 2; i++) {
         const uint8x16_t qs = vld1q_u8(block + 32 + 32 * (p / 2) + 16 * i);
         const uint8x16_t mask = neon_pair_of_bits(vld1q_u8(block + 16 * i), p);
@@ -207,7 +207,7 @@ MOE__INLINE struct neon_codes64 neon_codes_q3_k(const uint8_t *block, int32_t p)
 MOE__INLINE void neon_open_q6_k(struct neon_rows256 *rows)
 {
     rows->d = neon_gather_f16(rows->block, 208);
-    NEON_UNROLL
+    MOE__UNROLL
     for (int32_t r = 0; r < NEON_ROWS; r++)
         neon_set_scales(rows->scale[r],
                         vreinterpretq_s8_u8(vld1q_u8(rows->block[r] + 192)));
@@ -218,7 +218,7 @@ MOE__INLINE void neon_open_q6_k(struct neon_rows256 *rows)
 MOE__INLINE struct neon_codes64 neon_codes_q6_k(const uint8_t *block, int32_t p)
 {
     struct neon_codes64 codes;
-    NEON_UNROLL
+    MOE__UNROLL
     for (int32_t i = 0; i < 2; i++) {
         const uint8x16_t ql = vld1q_u8(block + 32 * p + 16 * i);
         uint8x16_t qh = vld1q_u8(block + 128 + 32 * (p / 2) + 16 * i);
@@ -237,7 +237,7 @@ MOE__INLINE void neon_open_iq4_xs(struct neon_rows256 *rows)
     static const int16_t low_right[8] = {0, -4, -8, -12, 0, -4, -8, -12};
     static const int16_t high_left[8] = {4, 2, 0, -2, -4, -6, -8, -10};
     rows->d = neon_gather_f16(rows->block, 0);
-    NEON_UNROLL
+    MOE__UNROLL
     for (int32_t r = 0; r < NEON_ROWS; r++) {
         const uint8_t *p = rows->block[r];
         uint16x8_t low = vcombine_u16(vdup_n_u16(moe__load_u16(p + 4)),
@@ -258,7 +258,7 @@ MOE__INLINE struct neon_codes64 neon_codes_iq4_xs(const uint8_t *block,
     const uint8x16_t values =
         vreinterpretq_u8_s8(vld1q_s8(moe__quant_iq4_values));
     struct neon_codes64 codes;
-    NEON_UNROLL
+    MOE__UNROLL
     for (int32_t i = 0; i < 2; i++) {
         const uint8x16_t qs = vld1q_u8(block + 8 + 32 * p + 16 * i);
         codes.v[2 * i] = vqtbl1q_u8(values, neon_and(qs, 15));
@@ -271,7 +271,7 @@ MOE__INLINE struct neon_codes64 neon_codes_iq4_xs(const uint8_t *block,
 MOE__INLINE void neon_open_expanded(struct neon_rows256 *rows)
 {
     float d[NEON_ROWS];
-    NEON_UNROLL
+    MOE__UNROLL
     for (int32_t r = 0; r < NEON_ROWS; r++) {
         const struct moe__codes *codes = (const void *)rows->block[r];
         rows->scale[r][0] = vld1q_s16(codes->scale);
@@ -286,7 +286,7 @@ MOE__INLINE struct neon_codes64 neon_codes_expanded(const uint8_t *block,
 {
     const struct moe__codes *codes = (const void *)block;
     struct neon_codes64 out;
-    NEON_UNROLL
+    MOE__UNROLL
     for (int32_t i = 0; i < 4; i++)
         out.v[i] = vreinterpretq_u8_s8(vld1q_s8(codes->q + 64 * p + 16 * i));
     return out;

@@ -31,14 +31,14 @@ MOE__INLINE float32x4_t neon_multiply_floats(const struct neon_group *group,
                                              neon_load8_fn *load)
 {
     struct neon8 sum[NEON_ROWS];
-    NEON_UNROLL
+    MOE__UNROLL
     for (int32_t r = 0; r < NEON_ROWS; r++)
         sum[r] = neon_set8(0);
     int32_t k = 0;
     for (; k + 8 <= group->n_cols; k += 8) {
         const size_t at = (size_t)k * (size_t)elem_bytes;
         const struct neon8 x = neon_load8(group->x + k);
-        NEON_UNROLL
+        MOE__UNROLL
         for (int32_t r = 0; r < NEON_ROWS; r++) {
             if (at % 64 == 0)
                 neon_prefetch(group, r, at);
@@ -48,7 +48,7 @@ MOE__INLINE float32x4_t neon_multiply_floats(const struct neon_group *group,
     const int32_t n = group->n_cols - k;
     if (n == 0)
         return neon_tree_sum4(sum);
-    NEON_UNROLL
+    MOE__UNROLL
     for (int32_t r = 0; r < NEON_ROWS; r++) {
         uint8_t part[32] = {0};
         memcpy(part, group->row[r] + (size_t)k * (size_t)elem_bytes,

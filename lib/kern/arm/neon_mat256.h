@@ -26,7 +26,7 @@ MOE__INLINE int32x4_t neon_dot_sums(const int16x8_t row[NEON_ROWS][2],
                                     const int16x8_t sums[2], int32_t group)
 {
     int32x4_t dot[NEON_ROWS];
-    NEON_UNROLL
+    MOE__UNROLL
     for (int32_t r = 0; r < NEON_ROWS; r++) {
         dot[r] = vmull_s16(vget_low_s16(row[r][0]), vget_low_s16(sums[0]));
         dot[r] = vmlal_high_s16(dot[r], row[r][0], sums[0]);
@@ -98,11 +98,11 @@ MOE__INLINE void neon_add_pair(struct neon_sum256 *sum,
     neon_dot32_fn *dot32 =
         type.is_wide ? type.dots.of_32_wide : type.dots.of_32;
     int8x16_t w[4];
-    NEON_UNROLL
+    MOE__UNROLL
     for (int32_t i = 0; i < 4; i++)
         w[i] = vreinterpretq_s8_u8(codes.v[i]);
     if (type.group == 32) {
-        NEON_UNROLL
+        MOE__UNROLL
         for (int32_t i = 0; i < 2; i++) {
             sum->running = dot32(sum->running, w + 2 * i, a + 2 * i);
             sum->scaled = neon_mla_lane(sum->scaled, sum->running, steps,
@@ -110,7 +110,7 @@ MOE__INLINE void neon_add_pair(struct neon_sum256 *sum,
         }
         return;
     }
-    NEON_UNROLL
+    MOE__UNROLL
     for (int32_t i = 0; i < 4; i++) {
         sum->running = type.dots.of_16(sum->running, w[i], a[i]);
         sum->scaled = neon_mla_lane(sum->scaled, sum->running, steps, i);
@@ -126,18 +126,18 @@ MOE__INLINE int32x4_t neon_dot_codes(const struct neon_rows256 *rows,
     int16x8_t step[NEON_ROWS][2];
     struct neon_sum256 sum[NEON_ROWS];
     int32x4_t partial[NEON_ROWS];
-    NEON_UNROLL
+    MOE__UNROLL
     for (int32_t r = 0; r < NEON_ROWS; r++) {
         neon_scale_steps(step[r], rows->scale[r], type);
         sum[r].running = sum[r].scaled = vdupq_n_s32(0);
     }
-    NEON_UNROLL
+    MOE__UNROLL
     for (int32_t p = 0; p < 4; p++) {
         const int8_t *first = q + 32 * neon_first_group(type, p);
         const int8_t *second = q + 32 * neon_second_group(type, p);
         const int8x16_t a[4] = {vld1q_s8(first), vld1q_s8(first + 16),
                                 vld1q_s8(second), vld1q_s8(second + 16)};
-        NEON_UNROLL
+        MOE__UNROLL
         for (int32_t r = 0; r < NEON_ROWS; r++) {
             if (64 * p < type.block_bytes)
                 neon_prefetch(group, r,
@@ -148,7 +148,7 @@ MOE__INLINE int32x4_t neon_dot_codes(const struct neon_rows256 *rows,
             NEON_NO_LOAD_AHEAD();
         }
     }
-    NEON_UNROLL
+    MOE__UNROLL
     for (int32_t r = 0; r < NEON_ROWS; r++)
         partial[r] = sum[r].scaled;
     return neon_sum_rows(partial);
@@ -162,7 +162,7 @@ MOE__INLINE float32x4_t neon_add_block256(float32x4_t sum,
 {
     struct neon_rows256 rows;
     int16x8_t sums[2];
-    NEON_UNROLL
+    MOE__UNROLL
     for (int32_t r = 0; r < NEON_ROWS; r++)
         rows.block[r] = group->row[r] + (size_t)b * (size_t)type.block_bytes;
     type.open(&rows);

@@ -144,7 +144,7 @@ MOE__INLINE float32x4_t neon_add_block32(float32x4_t sum,
     const int32_t q_sum = group->sum[2 * b] + group->sum[2 * b + 1];
     const uint8_t *block[NEON_ROWS];
     int32x4_t partial[NEON_ROWS];
-    NEON_UNROLL
+    MOE__UNROLL
     for (int32_t r = 0; r < NEON_ROWS; r++) {
         block[r] = group->row[r] + (size_t)b * (size_t)type.block_bytes;
         const struct neon_codes32 codes = type.codes(block[r]);
@@ -171,7 +171,7 @@ MOE__INLINE float32x4_t neon_multiply_32(const struct neon_group *group,
     int32_t b = 0;
     for (; b + 2 <= n; b += 2) {
         const size_t at = (size_t)b * (size_t)type.block_bytes;
-        NEON_UNROLL
+        MOE__UNROLL
         for (int32_t r = 0; r < NEON_ROWS; r++) {
             neon_prefetch(group, r, at);
             if (2 * type.block_bytes > 64)

@@ -10,9 +10,6 @@
 
 #include <arm_neon.h>
 
-/* Loops over registers must be unrolled, or the registers become an array. */
-#define NEON_UNROLL MOE__PRAGMA(GCC unroll 16)
-
 /* Lanes 0 .. 3 and 4 .. 7. */
 struct neon8 {
     float32x4_t low;

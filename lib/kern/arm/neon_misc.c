@@ -135,14 +135,14 @@ MOE__INLINE int32_t neon_best_level(const float *x, int32_t n, float amax)
 {
     struct neon8 sum[NEON_LEVELS];
     float32x4_t inverse[NEON_LEVELS];
-    NEON_UNROLL
+    MOE__UNROLL
     for (int32_t c = 0; c < NEON_LEVELS; c++) {
         inverse[c] = vdupq_n_f32((float)(MOE__MAX_LEVEL - c) / amax);
         sum[c] = neon_set8(0);
     }
     for (int32_t i = 0; i < n; i += 8) {
         const struct neon8 v = neon_load8(x + i);
-        NEON_UNROLL
+        MOE__UNROLL
         for (int32_t c = 0; c < NEON_LEVELS; c++) {
             sum[c].low = add_error(sum[c].low, v.low, inverse[c]);
             sum[c].high = add_error(sum[c].high, v.high, inverse[c]);
@@ -168,7 +168,7 @@ MOE__INLINE int32_t neon_best_level(const float *x, int32_t n, float amax)
 MOE__INLINE int8x16_t round_sixteen(const float *x, float inverse)
 {
     int16x8_t v[4];
-    NEON_UNROLL
+    MOE__UNROLL
     for (int32_t i = 0; i < 4; i++)
         v[i] = vreinterpretq_s16_s32(
             vcvtnq_s32_f32(vmulq_n_f32(vld1q_f32(x + 4 * i), inverse)));

@@ -105,7 +105,7 @@ MOE__INLINE void neon_store_unit(int8_t *unit, const int8x16_t row[NEON_ROWS],
                                  bool is_paired)
 {
     uint32x4_t v[4];
-    NEON_UNROLL
+    MOE__UNROLL
     for (int32_t r = 0; r < NEON_ROWS; r++)
         v[r] = vreinterpretq_u32_s8(row[r]);
     if (is_paired) {
@@ -118,7 +118,7 @@ MOE__INLINE void neon_store_unit(int8_t *unit, const int8x16_t row[NEON_ROWS],
     } else {
         neon_transpose(v);
     }
-    NEON_UNROLL
+    MOE__UNROLL
     for (int32_t i = 0; i < 4; i++)
         vst1q_s8(unit + 16 * i, vreinterpretq_s8_u32(v[i]));
 }
@@ -144,7 +144,7 @@ struct neon_body {
 
 MOE__INLINE void neon_clear_tile(int32x4_t sum[NEON_TILE])
 {
-    NEON_UNROLL
+    MOE__UNROLL
     for (int32_t i = 0; i < NEON_TILE; i++)
         sum[i] = vdupq_n_s32(0);
 }
@@ -167,7 +167,7 @@ MOE__INLINE void neon_tile_mins(int32x4_t sum[NEON_TILE],
     neon_clear_tile(sum);
     for (int32_t i = 2 * b; i < 2 * b + n; i++)
         body.add(sum, panel->min[tile][i], tokens->sum[i], 0);
-    NEON_UNROLL
+    MOE__UNROLL
     for (int32_t i = 0; i < NEON_TILE; i++)
         sum[i] = vshlq_n_s32(sum[i], 6);
     for (int32_t i = 2 * b; i < 2 * b + n; i++)
@@ -187,17 +187,17 @@ MOE__INLINE void neon_tile_256(const struct neon_panel *panel, int32_t tile,
         neon_clear_tile(sum);
         neon_clear_tile(scaled);
         for (int32_t g = b * n_groups; g < (b + 1) * n_groups; g++) {
-            NEON_UNROLL
+            MOE__UNROLL
             for (int32_t half = 0; half < body.group / 8; half++) {
                 const int32_t unit = g * (body.group / 16) + half / 2;
                 body.add(sum, panel->q[tile][unit], tokens->q[unit], half % 2);
             }
-            NEON_UNROLL
+            MOE__UNROLL
             for (int32_t i = 0; i < NEON_TILE; i++)
                 scaled[i] = vmlaq_s32(scaled[i], sum[i],
                                       body.rows(&panel->step[g][row], i));
         }
-        NEON_UNROLL
+        MOE__UNROLL
         for (int32_t i = 0; i < NEON_TILE; i++)
             vst1q_f32(acc + 4 * i,
                       vfmaq_f32(vld1q_f32(acc + 4 * i),
@@ -207,7 +207,7 @@ MOE__INLINE void neon_tile_256(const struct neon_panel *panel, int32_t tile,
         if (!body.has_min)
             continue;
         neon_tile_mins(sum, panel, tile, tokens, b, body);
-        NEON_UNROLL
+        MOE__UNROLL
         for (int32_t i = 0; i < NEON_TILE; i++)
             vst1q_f32(acc + 4 * i,
                       vfmsq_f32(vld1q_f32(acc + 4 * i),
@@ -225,17 +225,17 @@ MOE__INLINE void neon_tile_32(const struct neon_panel *panel, int32_t tile,
 {
     const int32_t row = NEON_TILE_ROWS * tile;
     float32x4_t total[NEON_TILE];
-    NEON_UNROLL
+    MOE__UNROLL
     for (int32_t i = 0; i < NEON_TILE; i++)
         total[i] = vld1q_f32(acc + 4 * i);
     for (int32_t b = 0; b < n_blocks; b++) {
         int32x4_t sum[NEON_TILE];
         neon_clear_tile(sum);
-        NEON_UNROLL
+        MOE__UNROLL
         for (int32_t half = 0; half < 4; half++)
             body.add(sum, panel->q[tile][2 * b + half / 2],
                      tokens->q[2 * b + half / 2], half % 2);
-        NEON_UNROLL
+        MOE__UNROLL
         for (int32_t i = 0; i < NEON_TILE; i++) {
             total[i] = vfmaq_f32(
                 total[i],
@@ -248,7 +248,7 @@ MOE__INLINE void neon_tile_32(const struct neon_panel *panel, int32_t tile,
                                      body.tokens(tokens->sum_32[b], i));
         }
     }
-    NEON_UNROLL
+    MOE__UNROLL
     for (int32_t i = 0; i < NEON_TILE; i++)
         vst1q_f32(acc + 4 * i, total[i]);
 }

@@ -20,16 +20,16 @@ MOE__INLINE void neon_store_codes(struct neon_panel *panel, int32_t quad,
 MOE__INLINE void neon_store_steps(struct neon_panel *panel, int32_t quad,
                                   int32_t at, const int16x8_t step[NEON_ROWS])
 {
-    NEON_UNROLL
+    MOE__UNROLL
     for (int32_t half = 0; half < 2; half++) {
         uint32x4_t v[NEON_ROWS];
-        NEON_UNROLL
+        MOE__UNROLL
         for (int32_t r = 0; r < NEON_ROWS; r++)
             v[r] = vreinterpretq_u32_s32(half == 0
                                              ? vmovl_s16(vget_low_s16(step[r]))
                                              : vmovl_high_s16(step[r]));
         neon_transpose(v);
-        NEON_UNROLL
+        MOE__UNROLL
         for (int32_t g = 0; g < 4; g++)
             vst1q_s32(&panel->step[at + 4 * half + g][4 * quad],
                       vreinterpretq_s32_u32(v[g]));
@@ -43,7 +43,7 @@ MOE__INLINE void neon_store_groups(struct neon_panel *panel, int32_t quad,
 {
     int16x8_t step[NEON_ROWS];
     int8x16_t min[NEON_ROWS];
-    NEON_UNROLL
+    MOE__UNROLL
     for (int32_t r = 0; r < NEON_ROWS; r++) {
         const int16x8_t scale = rows->scale[r][n];
         const bool is_last = 8 * (n + 1) * type.group == 256;
@@ -66,7 +66,7 @@ MOE__INLINE void neon_unpack_256(struct neon_panel *panel, int32_t quad,
                                  struct neon_type256 type)
 {
     struct neon_rows256 rows;
-    NEON_UNROLL
+    MOE__UNROLL
     for (int32_t r = 0; r < NEON_ROWS; r++)
         rows.block[r] = block[r];
     type.open(&rows);
@@ -76,18 +76,18 @@ MOE__INLINE void neon_unpack_256(struct neon_panel *panel, int32_t quad,
     neon_store_groups(panel, quad, b, &rows, 0, type);
     if (type.group == 16)
         neon_store_groups(panel, quad, b, &rows, 1, type);
-    NEON_UNROLL
+    MOE__UNROLL
     for (int32_t p = 0; p < 4; p++) {
         const int32_t i = neon_first_group(type, p);
         const int32_t j = neon_second_group(type, p);
         struct neon_codes64 codes[NEON_ROWS];
-        NEON_UNROLL
+        MOE__UNROLL
         for (int32_t r = 0; r < NEON_ROWS; r++)
             codes[r] = type.codes(block[r], p);
-        NEON_UNROLL
+        MOE__UNROLL
         for (int32_t n = 0; n < 4; n++) {
             int8x16_t row[NEON_ROWS];
-            NEON_UNROLL
+            MOE__UNROLL
             for (int32_t r = 0; r < NEON_ROWS; r++)
                 row[r] = vsubq_s8(vreinterpretq_s8_u8(codes[r].v[n]),
                                   vdupq_n_s8((int8_t)type.offset));
@@ -130,13 +130,13 @@ MOE__INLINE void neon_unpack_32(struct neon_panel *panel, int32_t quad,
                                 struct neon_type32 type)
 {
     struct neon_codes32 codes[NEON_ROWS];
-    NEON_UNROLL
+    MOE__UNROLL
     for (int32_t r = 0; r < NEON_ROWS; r++)
         codes[r] = type.codes(block[r]);
-    NEON_UNROLL
+    MOE__UNROLL
     for (int32_t i = 0; i < 2; i++) {
         int8x16_t row[NEON_ROWS];
-        NEON_UNROLL
+        MOE__UNROLL
         for (int32_t r = 0; r < NEON_ROWS; r++)
             row[r] = vsubq_s8(codes[r].v[i], vdupq_n_s8((int8_t)type.offset));
         neon_store_codes(panel, quad, 2 * b + i, row);

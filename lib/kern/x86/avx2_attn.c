@@ -211,21 +211,21 @@ MOE__INLINE void score_keys(const struct tile_rows *tile, int32_t i, int32_t n,
     const ptrdiff_t d_head = keys->d_end;
     const uint8_t *key[8] = {keys->data};
     __m256 sum[MAX_SUMS], q[MAX_GROUP];
-    AVX2_UNROLL
+    MOE__UNROLL
     for (int32_t r = 1; r < width; r++)
         key[r] =
             key[r - 1] + (keys->begin + r < keys->end ? keys->row_bytes : 0);
-    AVX2_UNROLL
+    MOE__UNROLL
     for (int32_t r = 0; r < n * width; r++)
         sum[r] = _mm256_setzero_ps();
     for (ptrdiff_t d = 0; d < d_head; d += 8) {
-        AVX2_UNROLL
+        MOE__UNROLL
         for (int32_t j = 0; j < n; j++)
             q[j] = _mm256_loadu_ps(tile->q[i + j] + d);
-        AVX2_UNROLL
+        MOE__UNROLL
         for (int32_t r = 0; r < width; r++) {
             __m256 k = load(key[r], d);
-            AVX2_UNROLL
+            MOE__UNROLL
             for (int32_t j = 0; j < n; j++)
                 sum[j * width + r] =
                     _mm256_fmadd_ps(q[j], k, sum[j * width + r]);
@@ -417,9 +417,9 @@ MOE__INLINE void add_values_at(const struct tile_rows *tile,
     const float *weight_end = tile->p[i] + tile->end[i];
     float *acc = tile->job->acc + (tile->first + i) * d_head + d;
     __m256 sum[MAX_SUMS], p[MAX_GROUP];
-    AVX2_UNROLL
+    MOE__UNROLL
     for (int32_t r = 0; r < n; r++) {
-        AVX2_UNROLL
+        MOE__UNROLL
         for (int32_t j = 0; j < n_v; j++)
             sum[r * n_v + j] = _mm256_loadu_ps(acc + r * d_head + 8 * j);
     }
@@ -427,20 +427,20 @@ MOE__INLINE void add_values_at(const struct tile_rows *tile,
         _mm_prefetch(ahead, _MM_HINT_T0);
         if (n_v == 8)
             _mm_prefetch(ahead + CACHE_LINE, _MM_HINT_T0);
-        AVX2_UNROLL
+        MOE__UNROLL
         for (int32_t r = 0; r < n; r++)
             p[r] = _mm256_broadcast_ss(weight + r * P_STRIDE);
-        AVX2_UNROLL
+        MOE__UNROLL
         for (int32_t j = 0; j < n_v; j++) {
             __m256 v = load(row, d - values->base + 8 * j);
-            AVX2_UNROLL
+            MOE__UNROLL
             for (int32_t r = 0; r < n; r++)
                 sum[r * n_v + j] = _mm256_fmadd_ps(p[r], v, sum[r * n_v + j]);
         }
     }
-    AVX2_UNROLL
+    MOE__UNROLL
     for (int32_t r = 0; r < n; r++) {
-        AVX2_UNROLL
+        MOE__UNROLL
         for (int32_t j = 0; j < n_v; j++)
             _mm256_storeu_ps(acc + r * d_head + 8 * j, sum[r * n_v + j]);
     }

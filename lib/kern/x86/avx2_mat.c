@@ -40,14 +40,14 @@ MOE__INLINE __m128 multiply_floats(const struct avx2_group *group,
                                    int32_t elem_bytes, load8_fn *load)
 {
     __m256 sum[AVX2_ROWS];
-    AVX2_UNROLL
+    MOE__UNROLL
     for (int32_t r = 0; r < AVX2_ROWS; r++)
         sum[r] = _mm256_setzero_ps();
     int32_t k = 0;
     for (; k + 8 <= group->n_cols; k += 8) {
         size_t at = (size_t)k * (size_t)elem_bytes;
         __m256 x = _mm256_loadu_ps(group->x + k);
-        AVX2_UNROLL
+        MOE__UNROLL
         for (int32_t r = 0; r < AVX2_ROWS; r++) {
             if (at % 64 == 0)
                 avx2_prefetch(group, r, at);
@@ -57,7 +57,7 @@ MOE__INLINE __m128 multiply_floats(const struct avx2_group *group,
     int32_t n = group->n_cols - k;
     if (n > 0) {
         __m256 x = _mm256_maskload_ps(group->x + k, avx2_first(n));
-        AVX2_UNROLL
+        MOE__UNROLL
         for (int32_t r = 0; r < AVX2_ROWS; r++)
             sum[r] = add_row_end(sum[r], group->row[r] + k * elem_bytes, x, n,
                                  elem_bytes, load);

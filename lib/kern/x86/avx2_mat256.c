@@ -165,7 +165,7 @@ MOE__INLINE struct codes256 codes_q5_k(const struct rows256 *rows, int32_t r,
                                        int32_t p)
 {
     struct codes256 codes = split_nibbles256(rows, r, 48 + 32 * p, 176);
-    AVX2_UNROLL
+    MOE__UNROLL
     for (int32_t k = 0; k < 4; k++) {
         __m256i high = avx2_load_rows(rows->block, r, 16 + 16 * (k % 2), 176);
         codes.group[k] =
@@ -181,7 +181,7 @@ MOE__INLINE struct codes256 codes_q5_k(const struct rows256 *rows, int32_t r,
 MOE__INLINE void open_q2_k(struct rows256 *rows, const int16_t *sums)
 {
     const __m256i zero = _mm256_setzero_si256();
-    AVX2_UNROLL
+    MOE__UNROLL
     for (int32_t r = 0; r < 2; r++) {
         __m256i both = avx2_load_rows(rows->block, r, 0, 84);
         __m256i scale = and_bytes(both, 15);
@@ -216,7 +216,7 @@ MOE__INLINE void open_tq2_0(struct rows256 *rows, const int16_t *sums)
 {
     const __m256i scales = both_lanes(_mm_setr_epi16(4, 4, 1, 1, 4, 4, 1, 1));
     const __m256i ones[2] = {_mm256_set1_epi16(1), _mm256_set1_epi16(1)};
-    AVX2_UNROLL
+    MOE__UNROLL
     for (int32_t r = 0; r < 2; r++) {
         rows->scales[r][0] = rows->scales[r][1] = scales;
         rows->isum[r] = minus_offset(ones, sums, 2);
@@ -244,13 +244,13 @@ MOE__INLINE void open_q3_k(struct rows256 *rows, const int16_t *sums)
         _mm_setr_epi8(2, -1, 3, -1, 4, -1, 5, -1, 6, -1, 7, -1, 8, -1, 9, -1));
     const __m256i high_bytes = both_lanes(_mm_setr_epi8(
         10, -1, 11, -1, 12, -1, 13, -1, 10, -1, 11, -1, 12, -1, 13, -1));
-    AVX2_UNROLL
+    MOE__UNROLL
     for (int32_t r = 0; r < 2; r++) {
         __m256i packed = avx2_load_rows(rows->block, r, 94, 110);
         __m256i low = _mm256_shuffle_epi8(packed, low_bytes);
         __m256i high = _mm256_mullo_epi16(
             _mm256_shuffle_epi8(packed, high_bytes), to_bit_4);
-        AVX2_UNROLL
+        MOE__UNROLL
         for (int32_t h = 0; h < 2; h++) {
             __m256i scale =
                 _mm256_or_si256(and_bytes(_mm256_srli_epi16(low, 4 * h), 15),
@@ -259,7 +259,7 @@ MOE__INLINE void open_q3_k(struct rows256 *rows, const int16_t *sums)
             rows->scales[r][h] = _mm256_sub_epi16(scale, _mm256_set1_epi16(32));
         }
         rows->isum[r] = minus_offset(rows->scales[r], sums, 2 + 4);
-        AVX2_UNROLL
+        MOE__UNROLL
         for (int32_t h = 0; h < 2; h++)
             rows->scales[r][h] = _mm256_mullo_epi16(rows->scales[r][h], times);
     }
@@ -290,7 +290,7 @@ MOE__INLINE struct codes256 codes_q3_k(const struct rows256 *rows, int32_t r,
 
 MOE__INLINE void open_q6_k(struct rows256 *rows, const int16_t *sums)
 {
-    AVX2_UNROLL
+    MOE__UNROLL
     for (int32_t r = 0; r < 2; r++) {
         __m256i bytes = avx2_load_rows(rows->block, r, 192, 210);
         rows->scales[r][0] =
@@ -307,7 +307,7 @@ MOE__INLINE struct codes256 codes_q6_k(const struct rows256 *rows, int32_t r,
                                        int32_t p)
 {
     struct codes256 codes = split_nibbles256(rows, r, 32 * p, 210);
-    AVX2_UNROLL
+    MOE__UNROLL
     for (int32_t k = 0; k < 4; k++) {
         int32_t at = 128 + 32 * (p / 2) + 16 * (k % 2);
         int32_t up = 4 - 2 * (p % 2) - 4 * (k / 2);
@@ -332,7 +332,7 @@ MOE__INLINE void open_iq4_xs(struct rows256 *rows, const int16_t *sums)
     const __m256i low_bytes = both_lanes(
         _mm_setr_epi8(4, -1, 4, -1, 5, -1, 5, -1, 6, -1, 6, -1, 7, -1, 7, -1));
     (void)sums;
-    AVX2_UNROLL
+    MOE__UNROLL
     for (int32_t r = 0; r < 2; r++) {
         __m256i packed = avx2_load_rows(rows->block, r, 0, 136);
         __m256i low = _mm256_mullo_epi16(_mm256_shuffle_epi8(packed, low_bytes),
@@ -352,7 +352,7 @@ MOE__INLINE struct codes256 codes_iq4_xs(const struct rows256 *rows, int32_t r,
 {
     const __m256i values = avx2_load_twice(moe__quant_iq4_values);
     struct codes256 codes;
-    AVX2_UNROLL
+    MOE__UNROLL
     for (int32_t k = 0; k < 2; k++) {
         int32_t at = 8 + 32 * p + 16 * k;
         __m256i qs = avx2_load_rows(rows->block, r, at, 136);
@@ -371,14 +371,14 @@ MOE__INLINE __m256i dot_part(const struct rows256 *rows, int32_t r, int32_t p,
 {
     struct codes256 codes = type.codes(rows, r, p);
     __m256i sum = rows->isum[r], dot[4];
-    AVX2_UNROLL
+    MOE__UNROLL
     for (int32_t k = 0; k < 4; k++)
         dot[k] =
             type.is_signed
                 ? _mm256_maddubs_epi16(_mm256_abs_epi8(q[k]),
                                        _mm256_sign_epi8(codes.group[k], q[k]))
                 : _mm256_maddubs_epi16(codes.group[k], q[k]);
-    AVX2_UNROLL
+    MOE__UNROLL
     for (int32_t k = 0; k < 4; k++) {
         int32_t at = 128 * (p / 2) + type.step_part * (p % 2) +
                      type.step_pair * (k / 2) + type.step_group * (k % 2);
@@ -400,19 +400,19 @@ MOE__INLINE void add_codes256(struct rows256 *rows,
                               struct type256 type)
 {
     const size_t at = (size_t)b * (size_t)type.block_bytes;
-    AVX2_UNROLL
+    MOE__UNROLL
     for (int32_t p = 0; p < 4; p++) {
         const int8_t *from =
             group->q + 256 * b + 128 * (p / 2) + type.step_part * (p % 2);
         __m256i q[4];
-        AVX2_UNROLL
+        MOE__UNROLL
         for (int32_t k = 0; k < 4; k++) {
             q[k] = avx2_load_twice(from + type.step_pair * (k / 2) +
                                    type.step_group * (k % 2));
             if (64 * p < type.block_bytes)
                 avx2_prefetch(group, k, at + (size_t)(64 * p));
         }
-        AVX2_UNROLL
+        MOE__UNROLL
         for (int32_t r = 0; r < 2; r++)
             rows->isum[r] = dot_part(rows, r, p, q, type);
     }
@@ -448,7 +448,7 @@ MOE__INLINE __m256 add_block256(__m256 sum, const struct avx2_group *group,
                                 int32_t b, struct type256 type)
 {
     struct rows256 rows;
-    AVX2_UNROLL
+    MOE__UNROLL
     for (int32_t r = 0; r < AVX2_ROWS; r++)
         rows.block[r] = group->row[r] + (size_t)b * (size_t)type.block_bytes;
     type.open(&rows, group->sum + 16 * b);

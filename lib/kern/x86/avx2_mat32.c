@@ -70,7 +70,7 @@ MOE__INLINE struct halves32 split_5_bits(const uint8_t *const row[AVX2_ROWS],
     const __m256i bit_of = _mm256_set1_epi64x((int64_t)0x8040201008040201u);
     struct halves32 codes = split_nibbles32(row, r, at, n);
     __m256i word = avx2_load_rows(row, r, at - 4, n);
-    AVX2_UNROLL
+    MOE__UNROLL
     for (int32_t h = 0; h < 2; h++) {
         /* each byte eight times, of which each keeps another bit */
         __m256i byte = _mm256_setr_epi64x(2 * h * ones, (2 * h + 1) * ones,
@@ -172,7 +172,7 @@ MOE__INLINE __m256i dot_signed(struct halves32 w, struct halves32 q,
                                enum sign32 sign)
 {
     __m256i dot[2];
-    AVX2_UNROLL
+    MOE__UNROLL
     for (int32_t h = 0; h < 2; h++) {
         __m256i value = sign == WIDE32 ? w.half[h] : q.half[h];
         __m256i other = sign == WIDE32 ? q.half[h] : w.half[h];
@@ -196,7 +196,7 @@ MOE__INLINE __m256i dot_pair(const uint8_t *const row[AVX2_ROWS], int32_t b_at,
     const __m256i one = _mm256_set1_epi16(1);
     const struct halves32 qa = load_halves(q), qb = load_halves(q + 32);
     __m256i fold[2];
-    AVX2_UNROLL
+    MOE__UNROLL
     for (int32_t r = 0; r < 2; r++) {
         struct halves32 a = type.codes(row, r, 0, n);
         struct halves32 b = type.codes(row, r, b_at, n);
@@ -264,7 +264,7 @@ MOE__INLINE struct pair32 multiply_pair(const struct avx2_group *group,
     const uint8_t *row[AVX2_ROWS];
     const size_t at = (size_t)i * (size_t)type.block_bytes;
     const int32_t b_at = is_alone ? 0 : type.block_bytes;
-    AVX2_UNROLL
+    MOE__UNROLL
     for (int32_t r = 0; r < AVX2_ROWS; r++) {
         row[r] = group->row[r] + at;
         avx2_prefetch(group, r, at);

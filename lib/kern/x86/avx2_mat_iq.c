@@ -85,7 +85,7 @@ MOE__INLINE __m256i spread_threes(__m128i entries, const int8_t values[8])
 {
     __m256i e = _mm256_cvtepu16_epi32(entries);
     __m256i index = _mm256_and_si256(e, _mm256_set1_epi32(7));
-    AVX2_UNROLL
+    MOE__UNROLL
     for (int32_t i = 1; i < 4; i++) /* from bit 3 i to bit 8 i */
         index = _mm256_or_si256(
             index, _mm256_and_si256(_mm256_slli_epi32(e, 5 * i),
@@ -133,7 +133,7 @@ static void expand_iq2_xxs(struct moe__codes *codes, const uint8_t *block)
         const uint8_t *index = block + 2 + 8 * g;
         uint32_t word = moe__load_u32(index + 4);
         uint32_t at[4];
-        AVX2_UNROLL
+        MOE__UNROLL
         for (int32_t k = 0; k < 4; k++)
             at[k] = index[k];
         __m256i q = spread_pairs(look_up_4(moe__quant_iq2_xxs_book, at),
@@ -150,7 +150,7 @@ static void expand_iq2_xs(struct moe__codes *codes, const uint8_t *block)
     for (int32_t g = 0; g < 8; g++) {
         uint32_t at[4];
         uint32_t signs = 0;
-        AVX2_UNROLL
+        MOE__UNROLL
         for (int32_t k = 0; k < 4; k++) {
             uint32_t word = moe__load_u16(block + 2 + 8 * g + 2 * k);
             at[k] = word & 511;
@@ -169,7 +169,7 @@ static void expand_iq2_s(struct moe__codes *codes, const uint8_t *block)
     for (int32_t g = 0; g < 8; g++) {
         uint32_t high = block[66 + g];
         uint32_t at[4];
-        AVX2_UNROLL
+        MOE__UNROLL
         for (int32_t k = 0; k < 4; k++)
             at[k] = block[2 + 4 * g + k] | (high >> 2 * k & 3) << 8;
         __m256i q = spread_pairs(look_up_4(moe__quant_iq2_s_book, at),
@@ -185,7 +185,7 @@ static void expand_iq3_xxs(struct moe__codes *codes, const uint8_t *block)
     for (int32_t g = 0; g < 8; g++) {
         uint32_t word = moe__load_u32(block + 66 + 4 * g);
         uint32_t at[8];
-        AVX2_UNROLL
+        MOE__UNROLL
         for (int32_t k = 0; k < 8; k++)
             at[k] = block[2 + 8 * g + k];
         __m256i q = spread_threes(look_up_8(moe__quant_iq3_xxs_book, at),
@@ -201,7 +201,7 @@ static void expand_iq3_s(struct moe__codes *codes, const uint8_t *block)
     for (int32_t g = 0; g < 8; g++) {
         uint32_t high = block[66 + g];
         uint32_t at[8];
-        AVX2_UNROLL
+        MOE__UNROLL
         for (int32_t k = 0; k < 8; k++)
             at[k] = block[2 + 8 * g + k] | (high >> k & 1) << 8;
         __m256i q = spread_threes(look_up_8(moe__quant_iq3_s_book, at),
@@ -226,7 +226,7 @@ static void expand_iq1_s(struct moe__codes *codes, const uint8_t *block)
     for (int32_t g = 0; g < 8; g++) {
         uint32_t qh = moe__load_u16(block + 34 + 2 * g);
         uint32_t at[4];
-        AVX2_UNROLL
+        MOE__UNROLL
         for (int32_t k = 0; k < 4; k++)
             at[k] = block[2 + 4 * g + k] | (qh >> 3 * k & 7) << 8;
         store_codes(
@@ -240,7 +240,7 @@ static void expand_iq1_m(struct moe__codes *codes, const uint8_t *block)
 {
     const uint8_t *scales = block + 48;
     uint32_t d = 0;
-    AVX2_UNROLL
+    MOE__UNROLL
     for (int32_t w = 0; w < 4; w++) {
         uint32_t word = moe__load_u16(scales + 2 * w);
         d |= word >> 12 << 4 * w;
@@ -256,7 +256,7 @@ static void expand_iq1_m(struct moe__codes *codes, const uint8_t *block)
         down = ((down & 1) | (down & 0x10) << 4 | (down & 0x100) << 8 |
                 (down & 0x1000) << 12) *
                255;
-        AVX2_UNROLL
+        MOE__UNROLL
         for (int32_t k = 0; k < 4; k++)
             at[k] = block[4 * g + k] | (nibbles >> 4 * k & 7) << 8;
         store_codes(codes->q + 32 * g,
@@ -295,7 +295,7 @@ static void expand_tq1_0(struct moe__codes *codes, const uint8_t *block)
         x = times_3(x);
         y = times_3(y);
     }
-    AVX2_UNROLL
+    MOE__UNROLL
     for (int32_t n = 1; n < 4; n++) {
         z = times_3(z);
         last = n == 1   ? _mm256_blend_epi32(last, z, 0x22)
@@ -314,7 +314,7 @@ MOE__INLINE __m256i dot_codes(const struct moe__codes *codes, const int8_t *a)
     const __m256i spread =
         _mm256_set_m128i(_mm_set1_epi16(0x0302), _mm_set1_epi16(0x0100));
     __m256i sum = _mm256_setzero_si256();
-    AVX2_UNROLL
+    MOE__UNROLL
     for (int32_t g = 0; g < 8; g++) {
         __m256i x = avx2_load_bytes(a + 32 * g);
         __m256i w = avx2_load_bytes(codes->q + 32 * g);
@@ -344,7 +344,7 @@ MOE__INLINE void multiply_group(const struct moe__matmul *job, int32_t i,
         for (int32_t token = 0; token < job->n_tokens; token++) {
             __m256i isum[AVX2_ROWS];
             avx2_set_token(group, job, token);
-            AVX2_UNROLL
+            MOE__UNROLL
             for (int32_t r = 0; r < AVX2_ROWS; r++)
                 isum[r] = dot_codes(&codes[r], group->q + 256 * b);
             sum[token] =

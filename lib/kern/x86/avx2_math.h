@@ -6,9 +6,6 @@
 
 #include <immintrin.h>
 
-/* Loops over registers must be unrolled, or the registers become an array. */
-#define AVX2_UNROLL MOE__PRAGMA(GCC unroll 8)
-
 MOE__TARGET_BEGIN("avx2,fma,f16c")
 
 /* All ones in the first n lanes. */
@@ -44,7 +41,7 @@ MOE__INLINE __m256 avx2_canonical(__m256 x)
 MOE__INLINE __m128 avx2_tree_sum4(const __m256 v[4])
 {
     __m128 half[4];
-    AVX2_UNROLL
+    MOE__UNROLL
     for (int32_t i = 0; i < 4; i++)
         half[i] = _mm_add_ps(_mm256_castps256_ps128(v[i]),
                              _mm256_extractf128_ps(v[i], 1));

@@ -48,7 +48,7 @@ MOE__INLINE uint32_t largest_bits(const float *x, int32_t n)
 MOE__INLINE __m256i round_to_int8(const float *x, __m256 inverse)
 {
     __m256i v[4];
-    AVX2_UNROLL
+    MOE__UNROLL
     for (int32_t i = 0; i < 4; i++)
         v[i] = _mm256_cvtps_epi32(
             _mm256_mul_ps(_mm256_loadu_ps(x + 8 * i), inverse));
@@ -63,14 +63,14 @@ MOE__INLINE int32_t avx2_best_level(const float *x, int32_t n, float amax)
 {
     enum { N_LEVELS = MOE__MAX_LEVEL - MOE__MIN_LEVEL + 1 };
     __m256 inverse[N_LEVELS], sum[N_LEVELS];
-    AVX2_UNROLL
+    MOE__UNROLL
     for (int32_t c = 0; c < N_LEVELS; c++) {
         inverse[c] = _mm256_set1_ps((float)(MOE__MAX_LEVEL - c) / amax);
         sum[c] = _mm256_setzero_ps();
     }
     for (int32_t i = 0; i < n; i += 8) {
         const __m256 v = _mm256_loadu_ps(x + i);
-        AVX2_UNROLL
+        MOE__UNROLL
         for (int32_t c = 0; c < N_LEVELS; c++) {
             __m256 s = _mm256_mul_ps(v, inverse[c]);
             __m256 e =

@@ -2,7 +2,7 @@
  * tokens, in which order, and where the sums are.
  *
  *     for 4 panels of rows
- *         for parts of PANEL_COLS columns         the activations of a part
+ *         for parts of columns                    the activations of a part
  *             for each panel                      stay in the second cache
  *                 unpack the part                 and this in the first
  *                 for each tile of tokens
@@ -25,6 +25,7 @@ MOE__TARGET_BEGIN("avx2,fma,f16c")
 struct panel_scratch {
     struct avx2_panel panel;
     float acc[GROUP_PANELS][MOE__MATMUL_TOKENS + PANEL_TOKENS][PANEL_ROWS];
+    int16_t words[MOE__MATMUL_TOKENS][PANEL_WORD_COLS];
 };
 static_assert(sizeof(struct panel_scratch) <= MOE__MATMUL_SCRATCH,
               "panel and sums fit");
@@ -72,7 +73,7 @@ static void unpack_panel(const struct panel_part *part)
     const size_t start =
         (size_t)(part->k / type->block_elems) * (size_t)type->block_bytes;
     const int32_t n_blocks = part->n_cols / type->block_elems;
-    for (int32_t half = 0; half < type->n_rows / 8; half++) {
+    for (int32_t half = 0; half < PANEL_ROWS / 8; half++) {
         const uint8_t *row[8];
         for (int32_t r = 0; r < 8; r++) {
             int32_t at = moe__min_i32(8 * half + r, part->n_rows - 1);
@@ -84,14 +85,34 @@ static void unpack_panel(const struct panel_part *part)
     }
 }
 
+/* Where the activations of a token begin for this part. */
+static size_t token_at(const struct panel_part *part, int32_t token)
+{
+    const struct moe__matmul *job = part->job;
+    const size_t row = (size_t)(job->src != NULL ? job->src[token] : token);
+    return row * (size_t)job->x->stride + (size_t)part->k;
+}
+
+/* The activations of the part as words. */
+static void widen_tokens(const struct panel_part *part)
+{
+    for (int32_t token = 0; token < part->job->n_tokens; token++) {
+        const int8_t *q = part->job->x->q + token_at(part, token);
+        int16_t *words = part->scratch->words[token];
+        for (int32_t k = 0; k < part->n_cols; k += 16)
+            avx2_store_bytes(words + k,
+                             _mm256_cvtepi8_epi16(_mm_loadu_si128(
+                                 (const __m128i *)(const void *)(q + k))));
+    }
+}
+
 static void set_token(struct avx2_tokens *tokens, int32_t i,
                       const struct panel_part *part, int32_t token)
 {
-    const struct moe__matmul *job = part->job;
-    const struct moe__act *x = job->x;
-    const size_t row = (size_t)(job->src != NULL ? job->src[token] : token);
-    const size_t at = row * (size_t)x->stride + (size_t)part->k;
+    const struct moe__act *x = part->job->x;
+    const size_t at = token_at(part, token);
     tokens->q[i] = x->q + at;
+    tokens->words[i] = part->scratch->words[token];
     tokens->scale[i] =
         x->scale + (at >> (x->operand == MOE__OPERAND_A32 ? 5 : 8));
     tokens->sum[i] = x->sum + at / 16;
@@ -136,11 +157,16 @@ static void store_sums(const struct panel_part *part)
 /* Panel `index` of the group from `first` on; false if there is none. */
 static bool find_panel(struct panel_part *part, int32_t first, int32_t index)
 {
-    const int32_t n_rows = part->type->n_rows;
     part->index = index;
-    part->row = first + index * n_rows;
-    part->n_rows = moe__min_i32(n_rows, part->job->row_end - part->row);
+    part->row = first + index * PANEL_ROWS;
+    part->n_rows = moe__min_i32(PANEL_ROWS, part->job->row_end - part->row);
     return index < GROUP_PANELS && part->n_rows > 0;
+}
+
+/* Columns of a whole part. */
+static int32_t part_cols(const struct panel_part *part)
+{
+    return part->type->is_words ? PANEL_WORD_COLS : PANEL_COLS;
 }
 
 /* What is unpacked next: the same columns of the next panel, or the next ones
@@ -154,10 +180,10 @@ static struct panel_ahead find_ahead(const struct panel_part *part,
     struct panel_part next = *part;
     if (!find_panel(&next, first, part->index + 1)) {
         find_panel(&next, first, 0);
-        next.k += PANEL_COLS;
+        next.k += part_cols(part);
         if (next.k >= w->n_cols) {
             next.k = 0;
-            next.row = first + GROUP_PANELS * part->type->n_rows;
+            next.row = first + GROUP_PANELS * PANEL_ROWS;
         }
     }
     if (next.row >= w->n_rows)
@@ -166,8 +192,8 @@ static struct panel_ahead find_ahead(const struct panel_part *part,
         .row = w->data + w->row_bytes * (size_t)next.row +
                (size_t)next.k / elems * bytes,
         .row_bytes = w->row_bytes,
-        .line_bytes = PANEL_COLS / elems * bytes,
-        .n_rows = moe__min_i32(part->type->n_rows, w->n_rows - next.row),
+        .line_bytes = (size_t)part_cols(part) / elems * bytes,
+        .n_rows = moe__min_i32(PANEL_ROWS, w->n_rows - next.row),
     };
 }
 
@@ -178,8 +204,11 @@ static void panel_multiply_group(struct panel_part *part, int32_t first)
                              sizeof part->scratch->acc[0][0];
     for (int32_t i = 0; i < GROUP_PANELS; i++)
         memset(part->scratch->acc[i], 0, acc_bytes);
-    for (part->k = 0; part->k < job->w->n_cols; part->k += PANEL_COLS) {
-        part->n_cols = moe__min_i32(PANEL_COLS, job->w->n_cols - part->k);
+    const int32_t n_cols = job->w->n_cols;
+    for (part->k = 0; part->k < n_cols; part->k += part_cols(part)) {
+        part->n_cols = moe__min_i32(part_cols(part), n_cols - part->k);
+        if (part->type->is_words)
+            widen_tokens(part);
         for (int32_t i = 0; find_panel(part, first, i); i++) {
             struct panel_ahead ahead = find_ahead(part, first);
             unpack_panel(part);
@@ -196,7 +225,7 @@ void moe__avx2_panel_matmul(const struct moe__matmul *job,
     struct panel_part part = {
         .job = job, .type = type, .scratch = job->scratch};
     for (int32_t row = job->row_begin; row < job->row_end;
-         row += GROUP_PANELS * type->n_rows)
+         row += GROUP_PANELS * PANEL_ROWS)
         panel_multiply_group(&part, row);
 }
 

@@ -23,8 +23,7 @@
  * Per unit that is 8 vpmaddubsw on the 2 pipes that multiply and 8 vpaddw on
  * the others: 256 products in 4 cycles.
  *
- * Codes of 8 bits are split, q + 128 = 16 high + low, and high and low of 8
- * rows take the places of 16 rows (panels of this kind have 8 rows). */
+ * Codes of 8 bits have panels of their own kind: avx2_panel_words.c. */
 #ifndef MOE_KERN_X86_AVX2_PANEL_H
 #define MOE_KERN_X86_AVX2_PANEL_H
 
@@ -33,8 +32,9 @@
 
 #define PANEL_ROWS 16
 #define PANEL_COLS 1024
-#define PANEL_TILE 4   /* tokens of a tile here */
-#define PANEL_TOKENS 8 /* of any tile */
+#define PANEL_WORD_COLS 512 /* of a panel of words: as many bytes */
+#define PANEL_TILE 4        /* tokens of a tile here */
+#define PANEL_TOKENS 8      /* of any tile */
 
 struct avx2_panel {
     alignas(64) uint8_t q[PANEL_COLS / 4][64];
@@ -51,6 +51,7 @@ struct avx2_panel {
  * sums [PANEL_ROWS], which are added to. */
 struct avx2_tokens {
     const int8_t *q[PANEL_TOKENS];
+    const int16_t *words[PANEL_TOKENS]; /* the same, for panels of words */
     const float *scale[PANEL_TOKENS];
     const int16_t *sum[PANEL_TOKENS];
     float *acc[PANEL_TOKENS];
@@ -69,8 +70,8 @@ typedef void avx2_tile_fn(const struct avx2_panel *panel,
 struct avx2_panel_type {
     int32_t block_elems;
     int32_t block_bytes;
-    int32_t n_rows;   /* of a panel: 16, or 8 if codes are split */
     int32_t n_tokens; /* of a tile */
+    bool is_words;
     avx2_unpack_fn *unpack;
     avx2_tile_fn *tile;
 };
@@ -107,7 +108,7 @@ MOE__INLINE void avx2_load_words(__m256i w[4], const uint8_t *const row[8],
                                  size_t at)
 {
     __m256i a[4];
-    AVX2_UNROLL
+    MOE__UNROLL
     for (int32_t r = 0; r < 4; r++)
         a[r] = _mm256_loadu2_m128i(
             (const __m128i *)(const void *)(row[r + 4] + at),
@@ -178,27 +179,6 @@ MOE__INLINE void panel_put_dmin(struct avx2_panel *panel, int32_t b,
                                 int32_t half, __m256 dmin)
 {
     _mm256_storeu_ps(panel->dmin[b] + 8 * half, dmin);
-}
-
-/* Codes q + 128 as 16 high + low. */
-MOE__INLINE void panel_put_split(struct avx2_panel *panel, int32_t unit,
-                                 __m256i high, __m256i low)
-{
-    panel_put_codes(panel, unit, 0, high);
-    panel_put_codes(panel, unit, 1, low);
-}
-
-/* Split values of the 4-bit types IQ4, by index: -127 .. 113 plus 128
- * (quant/iq_tables.h). */
-MOE__INLINE void panel_put_iq4(struct avx2_panel *panel, int32_t unit,
-                               __m256i nibbles)
-{
-    const __m256i high = _mm256_broadcastsi128_si256(
-        _mm_setr_epi8(0, 1, 2, 3, 4, 5, 6, 7, 8, 8, 9, 10, 11, 12, 13, 15));
-    const __m256i low = _mm256_broadcastsi128_si256(
-        _mm_setr_epi8(1, 8, 13, 15, 15, 13, 10, 6, 1, 13, 9, 6, 5, 5, 9, 1));
-    panel_put_split(panel, unit, _mm256_shuffle_epi8(high, nibbles),
-                    _mm256_shuffle_epi8(low, nibbles));
 }
 
 /* Scale g of 8 of IQ4_XS, 6 bits less 32, as int16 in the lower halves: two

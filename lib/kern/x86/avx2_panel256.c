@@ -7,10 +7,9 @@
  *     4 bits   15     8       32      3810 * 8 = 30480
  *     5 bits   31     4       16      7874 * 4 = 31496
  *     6 bits   63     2        8     16002 * 2 = 32004
- *     split    15     8       32      as 4 bits, twice
  *
- * and a scale ends them, too: after 16 or 32 columns.  Then at most 32767 times
- * a scale of at most 16 * 32 (split) is added as int32, 16 times a block or
+ * and a scale ends them, too: after 16 or 32 columns.  Then two of at most
+ * 32767 times a scale of at most 128 are added as int32, 32 times a block or
  * less: 2^28. */
 #include "kern/fill.h"
 
@@ -23,7 +22,6 @@ MOE__TARGET_BEGIN("avx2,fma,f16c")
 struct form256 {
     int32_t group; /* columns that share a scale: 16 or 32 */
     int32_t flush; /* units whose products an int16 holds */
-    bool is_split; /* high and low halves of codes instead of 16 rows */
     bool has_min;  /* bias is minimums, not offsets */
 };
 
@@ -39,11 +37,11 @@ MOE__INLINE void panel_add_group(__m256i isum[2][PANEL_TILE],
     const uint8_t (*q)[64] = &panel->q[k / 4];
     const void *scale = panel->scale[k / form.group];
     __m256i sum[2][PANEL_TILE];
-    AVX2_UNROLL
+    MOE__UNROLL
     for (int32_t u = 0; u < form.flush; u++) {
         __m256i low = avx2_load_bytes(q[u]);
         __m256i high = avx2_load_bytes(q[u] + 32);
-        AVX2_UNROLL
+        MOE__UNROLL
         for (int32_t t = 0; t < n_tokens; t++) {
             __m256i a = panel_broadcast(tokens->q[t] + k + 4 * u);
             __m256i first = _mm256_maddubs_epi16(low, a);
@@ -55,10 +53,10 @@ MOE__INLINE void panel_add_group(__m256i isum[2][PANEL_TILE],
         }
     }
     AVX2_FENCE();
-    AVX2_UNROLL
+    MOE__UNROLL
     for (int32_t h = 0; h < 2; h++) {
         __m256i s = avx2_load_bytes((const uint8_t *)scale + 32 * h);
-        AVX2_UNROLL
+        MOE__UNROLL
         for (int32_t t = 0; t < n_tokens; t++)
             isum[h][t] =
                 _mm256_add_epi32(isum[h][t], _mm256_madd_epi16(sum[h][t], s));
@@ -76,16 +74,16 @@ MOE__INLINE void add_two_units(__m256i isum[2][PANEL_TILE],
     const uint8_t (*q)[64] = &panel->q[k / 4];
     const void *scale = panel->scale[k / form.group];
     __m256i w[2][2];
-    AVX2_UNROLL
+    MOE__UNROLL
     for (int32_t h = 0; h < 2; h++) {
         w[h][0] = avx2_load_bytes(q[0] + 32 * h);
         w[h][1] = avx2_load_bytes(q[1] + 32 * h);
     }
-    AVX2_UNROLL
+    MOE__UNROLL
     for (int32_t t = 0; t < n_tokens; t++) {
         __m256i a = panel_broadcast(tokens->q[t] + k);
         __m256i b = panel_broadcast(tokens->q[t] + k + 4);
-        AVX2_UNROLL
+        MOE__UNROLL
         for (int32_t h = 0; h < 2; h++) {
             __m256i sum = _mm256_add_epi16(_mm256_maddubs_epi16(w[h][0], a),
                                            _mm256_maddubs_epi16(w[h][1], b));
@@ -103,7 +101,7 @@ MOE__INLINE void add_codes(__m256i isum[2][PANEL_TILE],
                            const struct avx2_tokens *tokens, int32_t b,
                            struct form256 form, int32_t n_tokens)
 {
-    AVX2_UNROLL
+    MOE__UNROLL
     for (int32_t t = 0; t < n_tokens; t++)
         isum[0][t] = isum[1][t] = _mm256_setzero_si256();
     if (form.flush == 2) {
@@ -146,21 +144,19 @@ MOE__INLINE void add_bias(__m256i bsum[2][PANEL_TILE],
                           struct form256 form, int32_t n_tokens)
 {
     const int32_t n_pairs = 128 / form.group;
-    AVX2_UNROLL
+    MOE__UNROLL
     for (int32_t p = 0; p < n_pairs; p++) {
         const int32_t at = n_pairs * b + p;
         const uint8_t *bias = (const void *)panel->bias[at];
         __m256i low = avx2_load_bytes(bias);
-        __m256i high = form.is_split ? low : avx2_load_bytes(bias + 32);
-        AVX2_UNROLL
+        __m256i high = avx2_load_bytes(bias + 32);
+        MOE__UNROLL
         for (int32_t t = 0; t < n_tokens; t++) {
             const int16_t *sum =
                 form.group == 32 ? sums->sum[t] : tokens->sum[t];
             __m256i pair = panel_broadcast((const int8_t *)(sum + 2 * at));
             __m256i first = _mm256_madd_epi16(low, pair);
             bsum[0][t] = p == 0 ? first : _mm256_add_epi32(bsum[0][t], first);
-            if (form.is_split)
-                continue;
             __m256i second = _mm256_madd_epi16(high, pair);
             bsum[1][t] = p == 0 ? second : _mm256_add_epi32(bsum[1][t], second);
             AVX2_KEEP(bsum[0][t], bsum[1][t]);
@@ -175,17 +171,14 @@ MOE__INLINE void end_block(__m256i isum[2][PANEL_TILE],
                            const struct avx2_tokens *tokens, int32_t b,
                            struct form256 form, int32_t n_tokens)
 {
-    const int32_t n_halves = form.is_split ? 1 : 2;
-    AVX2_UNROLL
-    for (int32_t h = 0; h < n_halves; h++) {
+    MOE__UNROLL
+    for (int32_t h = 0; h < 2; h++) {
         __m256 d = _mm256_loadu_ps(panel->d[b] + 8 * h);
         __m256 dmin =
             form.has_min ? _mm256_loadu_ps(panel->dmin[b] + 8 * h) : d;
-        AVX2_UNROLL
+        MOE__UNROLL
         for (int32_t t = 0; t < n_tokens; t++) {
             __m256i sum = isum[h][t];
-            if (form.is_split)
-                sum = _mm256_add_epi32(sum, isum[1][t]);
             if (!form.has_min)
                 sum = _mm256_add_epi32(sum, bsum[h][t]);
             __m256 dx = _mm256_broadcast_ss(tokens->scale[t] + b);
@@ -228,13 +221,11 @@ MOE__INLINE void tile256(const struct avx2_panel *panel,
             tile256(panel, tokens, n_blocks, form, 2);          \
     }
 
-TILE256(q2_k, 16, 4, false, true)
-TILE256(q3_k, 16, 4, false, false)
-TILE256(q4_k, 32, 8, false, true)
-TILE256(q5_k, 32, 4, false, true)
-TILE256(q6_k, 16, 2, false, false)
-TILE256(split_16, 16, 4, true, false)
-TILE256(split_32, 32, 8, true, false)
+TILE256(q2_k, 16, 4, true)
+TILE256(q3_k, 16, 4, false)
+TILE256(q4_k, 32, 8, true)
+TILE256(q5_k, 32, 4, true)
+TILE256(q6_k, 16, 2, false)
 
 /* ------------------------------------------------------------------ unpack */
 
@@ -450,110 +441,21 @@ void moe__avx2_unpack_q6_k(struct avx2_panel *panel, int32_t b, int32_t half,
     panel_put_d(panel, b, half, avx2_high_halves(a[3]));
 }
 
-/* int16 scales of a group, twice each. */
-MOE__INLINE void put_split_scale(struct avx2_panel *panel, int32_t group,
-                                 __m256i scales)
-{
-    put_scale(panel, group, 0, _mm256_slli_epi16(scales, 4));
-    put_scale(panel, group, 1, scales);
-}
-
-static void unpack_iq4_xs(struct avx2_panel *panel, int32_t b, int32_t half,
-                          const uint8_t *const row[8], size_t at)
-{
-    __m256i w[4], pair[8];
-    (void)half;
-    avx2_load_words(w, row, at);
-    panel_put_d(panel, b, 0, avx2_low_halves(w[0]));
-    for (int32_t g = 0; g < 8; g++) {
-        __m256i s = panel_iq4_xs_scale(w, g);
-        put_split_scale(panel, 8 * b + g,
-                        _mm256_or_si256(s, _mm256_slli_epi32(s, 16)));
-        pair[g] = s;
-    }
-    for (int32_t p = 0; p < 4; p++) {
-        __m256i s = _mm256_or_si256(pair[2 * p],
-                                    _mm256_slli_epi32(pair[2 * p + 1], 16));
-        put_bias(
-            panel, 4 * b + p, 0,
-            _mm256_sub_epi16(_mm256_setzero_si256(), _mm256_slli_epi16(s, 7)));
-    }
-    for (int32_t g = 0; g < 8; g++) {
-        avx2_load_words(w, row, at + 8 + 16 * (size_t)g);
-        for (int32_t i = 0; i < 8; i++) {
-            __m256i nibble = panel_move_bits(w[i % 4], 4 * (i / 4), 0, 15);
-            panel_put_iq4(panel, 64 * b + 8 * g + i, nibble);
-        }
-    }
-}
-
-/* Any type: by the codes that define it. */
-static void unpack_codes(struct avx2_panel *panel, int32_t b,
-                         const uint8_t *const row[8], size_t at, int32_t type)
-{
-    const struct moe__type_info *info = moe__type_info(type);
-    uint8_t q[8][256];
-    const uint8_t *const part[8] = {q[0], q[1], q[2], q[3],
-                                    q[4], q[5], q[6], q[7]};
-    for (int32_t r = 0; r < 8; r++) {
-        struct moe__codes codes;
-        info->expand(&codes, row[r] + at);
-        memcpy(q[r], codes.q, sizeof q[r]);
-        panel->d[b][r] = codes.d;
-        for (int32_t g = 0; g < 16; g++) {
-            const int16_t s = codes.scale[g];
-            int16_t (*scale)[2] = panel->scale[16 * b + g];
-            scale[r][0] = scale[r][1] = (int16_t)(16 * s);
-            scale[r + 8][0] = scale[r + 8][1] = s;
-            panel->bias[8 * b + g / 2][r][g % 2] = (int16_t)(-128 * s);
-        }
-    }
-    for (int32_t n = 0; n < 16; n++) {
-        __m256i w[4];
-        avx2_load_words(w, part, 16 * (size_t)n);
-        for (int32_t i = 0; i < 4; i++) {
-            __m256i code = _mm256_xor_si256(w[i], _mm256_set1_epi8(-128));
-            panel_put_split(panel, 64 * b + 4 * n + i,
-                            panel_move_bits(code, 4, 0, 15),
-                            panel_and(code, 15));
-        }
-    }
-}
-
 /* ------------------------------------------------------------------- types */
 
-#define PANEL256(name, bytes, rows, ...)                                      \
-    static void avx2_panel_##name(const struct moe__matmul *job)              \
-    {                                                                         \
-        static const struct avx2_panel_type type = {256, bytes, rows,         \
-                                                    PANEL_TILE, __VA_ARGS__}; \
-        moe__avx2_panel_matmul(job, &type);                                   \
+#define PANEL256(name, bytes, ...)                                          \
+    static void avx2_panel_##name(const struct moe__matmul *job)            \
+    {                                                                       \
+        static const struct avx2_panel_type type = {256, bytes, PANEL_TILE, \
+                                                    false, __VA_ARGS__};    \
+        moe__avx2_panel_matmul(job, &type);                                 \
     }
 
-PANEL256(q2_k, 84, 16, moe__avx2_unpack_q2_k, tile_q2_k)
-PANEL256(q3_k, 110, 16, moe__avx2_unpack_q3_k, tile_q3_k)
-PANEL256(q4_k, 144, 16, moe__avx2_unpack_q4_k, tile_q4_k)
-PANEL256(q5_k, 176, 16, moe__avx2_unpack_q5_k, tile_q5_k)
-PANEL256(q6_k, 210, 16, moe__avx2_unpack_q6_k, tile_q6_k)
-PANEL256(iq4_xs, 136, 8, unpack_iq4_xs, tile_split_32)
-
-#define PANEL_CODES(name, number, bytes)                                 \
-    static void unpack_##name(struct avx2_panel *panel, int32_t b,       \
-                              int32_t half, const uint8_t *const row[8], \
-                              size_t at)                                 \
-    {                                                                    \
-        (void)half;                                                      \
-        unpack_codes(panel, b, row, at, number);                         \
-    }                                                                    \
-    PANEL256(name, bytes, 8, unpack_##name, tile_split_16)
-
-PANEL_CODES(iq1_s, MOE__IQ1_S, 50)
-PANEL_CODES(iq1_m, MOE__IQ1_M, 56)
-PANEL_CODES(iq2_xxs, MOE__IQ2_XXS, 66)
-PANEL_CODES(iq2_xs, MOE__IQ2_XS, 74)
-PANEL_CODES(iq2_s, MOE__IQ2_S, 82)
-PANEL_CODES(iq3_xxs, MOE__IQ3_XXS, 98)
-PANEL_CODES(iq3_s, MOE__IQ3_S, 110)
+PANEL256(q2_k, 84, moe__avx2_unpack_q2_k, tile_q2_k)
+PANEL256(q3_k, 110, moe__avx2_unpack_q3_k, tile_q3_k)
+PANEL256(q4_k, 144, moe__avx2_unpack_q4_k, tile_q4_k)
+PANEL256(q5_k, 176, moe__avx2_unpack_q5_k, tile_q5_k)
+PANEL256(q6_k, 210, moe__avx2_unpack_q6_k, tile_q6_k)
 
 MOE__TARGET_END
 
@@ -564,19 +466,9 @@ void moe__avx2_fill_panel256(struct moe__kern *kern)
         int16_t from;
         moe__matmul_fn *panel;
     } panels[] = {
-        {MOE__Q2_K, 6, avx2_panel_q2_k},
-        {MOE__Q3_K, 6, avx2_panel_q3_k},
-        {MOE__Q4_K, 6, avx2_panel_q4_k},
-        {MOE__Q5_K, 4, avx2_panel_q5_k},
+        {MOE__Q2_K, 6, avx2_panel_q2_k}, {MOE__Q3_K, 6, avx2_panel_q3_k},
+        {MOE__Q4_K, 6, avx2_panel_q4_k}, {MOE__Q5_K, 4, avx2_panel_q5_k},
         {MOE__Q6_K, 6, avx2_panel_q6_k},
-        {MOE__IQ4_XS, 8, avx2_panel_iq4_xs},
-        {MOE__IQ1_S, 96, avx2_panel_iq1_s},
-        {MOE__IQ1_M, 96, avx2_panel_iq1_m},
-        {MOE__IQ2_XXS, 96, avx2_panel_iq2_xxs},
-        {MOE__IQ2_XS, 96, avx2_panel_iq2_xs},
-        {MOE__IQ2_S, 96, avx2_panel_iq2_s},
-        {MOE__IQ3_XXS, 96, avx2_panel_iq3_xxs},
-        {MOE__IQ3_S, 96, avx2_panel_iq3_s},
     };
     for (size_t i = 0; i < MOE__COUNT(panels); i++) {
         kern->panel[panels[i].type] = panels[i].panel;

@@ -1,7 +1,7 @@
 /* avx2_panel32.c: panels of the types with blocks of 32, AVX2.
  *
  * A block is the 8 units of one activations' scale.  Sums of pairs stay in
- * int16 for all of it with codes of 4 bits (and split ones), for 4 units with
+ * int16 for all of it with codes of 4 bits, for 4 units with
  * codes of 5 bits: bounds as in avx2_panel256.c.  Then the offset leaves
  * through the sum of activations, sum (q' - o) a = sum q' a - o sum a. */
 #include "kern/fill.h"
@@ -14,7 +14,6 @@ MOE__TARGET_BEGIN("avx2,fma,f16c")
 struct form32 {
     int32_t flush;  /* units whose products an int16 holds: 4 or 8 */
     int32_t offset; /* codes are q + offset */
-    bool is_split;  /* high and low halves of codes instead of 16 rows */
     bool has_min;   /* plus the panel's dmin times the sum of activations */
 };
 
@@ -27,11 +26,11 @@ MOE__INLINE void sum_units(__m256i sum[2][PANEL_TILE],
                            struct form32 form, int32_t n_tokens)
 {
     const uint8_t (*q)[64] = &panel->q[k / 4];
-    AVX2_UNROLL
+    MOE__UNROLL
     for (int32_t u = 0; u < form.flush; u++) {
         __m256i low = avx2_load_bytes(q[u]);
         __m256i high = avx2_load_bytes(q[u] + 32);
-        AVX2_UNROLL
+        MOE__UNROLL
         for (int32_t t = 0; t < n_tokens; t++) {
             __m256i a = panel_broadcast(tokens->q[t] + k + 4 * u);
             __m256i first = _mm256_maddubs_epi16(low, a);
@@ -44,15 +43,13 @@ MOE__INLINE void sum_units(__m256i sum[2][PANEL_TILE],
     }
 }
 
-/* Sums of pairs to int32, times a power of two. */
-MOE__INLINE void widen_sums(__m256i sum[2][PANEL_TILE], struct form32 form,
-                            int32_t n_tokens)
+/* Sums of pairs to int32. */
+MOE__INLINE void widen_sums(__m256i sum[2][PANEL_TILE], int32_t n_tokens)
 {
     const __m256i one = _mm256_set1_epi16(1);
-    const __m256i high = form.is_split ? _mm256_set1_epi16(16) : one;
-    AVX2_UNROLL
+    MOE__UNROLL
     for (int32_t t = 0; t < n_tokens; t++) {
-        sum[0][t] = _mm256_madd_epi16(sum[0][t], high);
+        sum[0][t] = _mm256_madd_epi16(sum[0][t], one);
         sum[1][t] = _mm256_madd_epi16(sum[1][t], one);
     }
 }
@@ -89,15 +86,12 @@ MOE__INLINE void end_block32(__m256i isum[2][PANEL_TILE],
                              const struct bias32 *bias, int32_t b,
                              struct form32 form, int32_t n_tokens)
 {
-    const int32_t n_halves = form.is_split ? 1 : 2;
-    AVX2_UNROLL
+    MOE__UNROLL
     for (int32_t t = 0; t < n_tokens; t++) {
         __m256 dx = _mm256_broadcast_ss(tokens->scale[t] + b);
-        AVX2_UNROLL
-        for (int32_t h = 0; h < n_halves; h++) {
+        MOE__UNROLL
+        for (int32_t h = 0; h < 2; h++) {
             __m256i sum = isum[h][t];
-            if (form.is_split)
-                sum = _mm256_add_epi32(sum, isum[1][t]);
             if (!form.has_min)
                 sum = _mm256_sub_epi32(sum,
                                        _mm256_set1_epi32(bias->offset[t][b]));
@@ -126,10 +120,10 @@ MOE__INLINE void tile32(const struct avx2_panel *panel,
     for (int32_t b = 0; b < n_blocks; b++) {
         __m256i isum[2][PANEL_TILE];
         sum_units(isum, panel, tokens, 32 * b, form, n_tokens);
-        widen_sums(isum, form, n_tokens);
+        widen_sums(isum, n_tokens);
         if (form.flush == 4) {
             __m256i first[2][PANEL_TILE];
-            AVX2_UNROLL
+            MOE__UNROLL
             for (int32_t t = 0; t < n_tokens; t++) {
                 first[0][t] = isum[0][t];
                 first[1][t] = isum[1][t];
@@ -137,8 +131,8 @@ MOE__INLINE void tile32(const struct avx2_panel *panel,
             AVX2_SHOW(first[0]);
             AVX2_SHOW(first[1]);
             sum_units(isum, panel, tokens, 32 * b + 16, form, n_tokens);
-            widen_sums(isum, form, n_tokens);
-            AVX2_UNROLL
+            widen_sums(isum, n_tokens);
+            MOE__UNROLL
             for (int32_t t = 0; t < n_tokens; t++) {
                 isum[0][t] = _mm256_add_epi32(isum[0][t], first[0][t]);
                 isum[1][t] = _mm256_add_epi32(isum[1][t], first[1][t]);
@@ -161,12 +155,11 @@ MOE__INLINE void tile32(const struct avx2_panel *panel,
             tile32(panel, tokens, n_blocks, form, 2);           \
     }
 
-TILE32(q4_0, 8, 8, false, false)
-TILE32(q4_1, 8, 0, false, true)
-TILE32(q5_0, 4, 16, false, false)
-TILE32(q5_1, 4, 0, false, true)
-TILE32(mxfp4, 4, 12, false, false)
-TILE32(split, 8, 128, true, false)
+TILE32(q4_0, 8, 8, false)
+TILE32(q4_1, 8, 0, true)
+TILE32(q5_0, 4, 16, false)
+TILE32(q5_1, 4, 0, true)
+TILE32(mxfp4, 4, 12, false)
 
 /* ------------------------------------------------------------------ unpack */
 
@@ -283,51 +276,21 @@ void moe__avx2_unpack_mxfp4(struct avx2_panel *panel, int32_t b, int32_t half,
                         _mm256_shuffle_epi8(values, nibbles_of_unit(w, i)));
 }
 
-static void unpack_q8_0(struct avx2_panel *panel, int32_t b, int32_t half,
-                        const uint8_t *const row[8], size_t at)
-{
-    __m256i w[4];
-    (void)half;
-    panel_put_d(panel, b, 0, avx2_low_halves(first_words(row, at)));
-    for (int32_t part = 0; part < 2; part++) {
-        avx2_load_words(w, row, at + 2 + 16 * (size_t)part);
-        for (int32_t i = 0; i < 4; i++) {
-            __m256i code = _mm256_xor_si256(w[i], _mm256_set1_epi8(-128));
-            panel_put_split(panel, 8 * b + 4 * part + i,
-                            panel_move_bits(code, 4, 0, 15),
-                            panel_and(code, 15));
-        }
-    }
-}
-
-static void unpack_iq4_nl(struct avx2_panel *panel, int32_t b, int32_t half,
-                          const uint8_t *const row[8], size_t at)
-{
-    __m256i w[4];
-    (void)half;
-    panel_put_d(panel, b, 0, avx2_low_halves(first_words(row, at)));
-    avx2_load_words(w, row, at + 2);
-    for (int32_t i = 0; i < 8; i++)
-        panel_put_iq4(panel, 8 * b + i, nibbles_of_unit(w, i));
-}
-
 /* ------------------------------------------------------------------- types */
 
-#define PANEL32(name, bytes, rows, ...)                                       \
-    static void avx2_panel_##name(const struct moe__matmul *job)              \
-    {                                                                         \
-        static const struct avx2_panel_type type = {32, bytes, rows,          \
-                                                    PANEL_TILE, __VA_ARGS__}; \
-        moe__avx2_panel_matmul(job, &type);                                   \
+#define PANEL32(name, bytes, ...)                                          \
+    static void avx2_panel_##name(const struct moe__matmul *job)           \
+    {                                                                      \
+        static const struct avx2_panel_type type = {32, bytes, PANEL_TILE, \
+                                                    false, __VA_ARGS__};   \
+        moe__avx2_panel_matmul(job, &type);                                \
     }
 
-PANEL32(q4_0, 18, 16, moe__avx2_unpack_q4_0, tile_q4_0)
-PANEL32(q4_1, 20, 16, moe__avx2_unpack_q4_1, tile_q4_1)
-PANEL32(q5_0, 22, 16, moe__avx2_unpack_q5_0, tile_q5_0)
-PANEL32(q5_1, 24, 16, moe__avx2_unpack_q5_1, tile_q5_1)
-PANEL32(q8_0, 34, 8, unpack_q8_0, tile_split)
-PANEL32(iq4_nl, 18, 8, unpack_iq4_nl, tile_split)
-PANEL32(mxfp4, 17, 16, moe__avx2_unpack_mxfp4, tile_mxfp4)
+PANEL32(q4_0, 18, moe__avx2_unpack_q4_0, tile_q4_0)
+PANEL32(q4_1, 20, moe__avx2_unpack_q4_1, tile_q4_1)
+PANEL32(q5_0, 22, moe__avx2_unpack_q5_0, tile_q5_0)
+PANEL32(q5_1, 24, moe__avx2_unpack_q5_1, tile_q5_1)
+PANEL32(mxfp4, 17, moe__avx2_unpack_mxfp4, tile_mxfp4)
 
 MOE__TARGET_END
 
@@ -340,7 +303,6 @@ void moe__avx2_fill_panel32(struct moe__kern *kern)
     } panels[] = {
         {MOE__Q4_0, 6, avx2_panel_q4_0},   {MOE__Q4_1, 6, avx2_panel_q4_1},
         {MOE__Q5_0, 4, avx2_panel_q5_0},   {MOE__Q5_1, 4, avx2_panel_q5_1},
-        {MOE__Q8_0, 16, avx2_panel_q8_0},  {MOE__IQ4_NL, 8, avx2_panel_iq4_nl},
         {MOE__MXFP4, 4, avx2_panel_mxfp4},
     };
     for (size_t i = 0; i < MOE__COUNT(panels); i++) {

@@ -114,24 +114,24 @@ static void panel_add_floats(__m256 memory[TILE_SUMS],
                              const float *const x[TILE_TOKENS], int32_t n_cols)
 {
     __m256 sum[TILE_SUMS], xt[TILE_TOKENS];
-    AVX2_UNROLL
+    MOE__UNROLL
     for (int32_t i = 0; i < TILE_SUMS; i++)
         sum[i] = memory[i];
     int32_t k = 0;
     for (; k + 8 <= n_cols; k += 8) {
-        AVX2_UNROLL
+        MOE__UNROLL
         for (int32_t t = 0; t < TILE_TOKENS; t++)
             xt[t] = _mm256_loadu_ps(x[t] + k);
-        AVX2_UNROLL
+        MOE__UNROLL
         for (int32_t r = 0; r < TILE_ROWS; r++) {
             __m256 wr = _mm256_load_ps(w[r] + k);
-            AVX2_UNROLL
+            MOE__UNROLL
             for (int32_t t = 0; t < TILE_TOKENS; t++)
                 sum[TILE_ROWS * t + r] =
                     _mm256_fmadd_ps(wr, xt[t], sum[TILE_ROWS * t + r]);
         }
     }
-    AVX2_UNROLL
+    MOE__UNROLL
     for (int32_t i = 0; i < TILE_SUMS; i++)
         memory[i] = sum[i];
     if (k < n_cols)

@@ -78,10 +78,10 @@ MOE__INLINE void vnni_add_units(__m512i sum[PANEL_TOKENS],
                                 int32_t n_units, struct vnni_form form)
 {
     VNNI_HIDE(k);
-    AVX2_UNROLL
+    MOE__UNROLL
     for (int32_t u = 0; u < n_units; u++) {
         const __m512i codes = _mm512_load_si512(tile->panel->q[k / 4 + u]);
-        AVX2_UNROLL
+        MOE__UNROLL
         for (int32_t t = 0; t < form.n_tokens; t++) {
             const void *a = tile->tokens->q[t] + k + 4 * u;
             sum[t] = _mm512_dpbusd_epi32(
@@ -95,7 +95,7 @@ MOE__INLINE void vnni_start_group(__m512i sum[PANEL_TOKENS],
                                   const struct vnni_tile *tile, int32_t g,
                                   struct vnni_form form)
 {
-    AVX2_UNROLL
+    MOE__UNROLL
     for (int32_t t = 0; t < form.n_tokens; t++)
         sum[t] = form.min_by != 0 ? _mm512_setzero_si512()
                                   : _mm512_set1_epi32(tile->of_group[t][g]);
@@ -113,7 +113,7 @@ MOE__INLINE void vnni_sum_codes(__m512i isum[PANEL_TOKENS],
             vnni_add_units(isum, tile, form.block * b + k, 8, form);
         return;
     }
-    AVX2_UNROLL
+    MOE__UNROLL
     for (int32_t t = 0; t < form.n_tokens; t++)
         isum[t] = _mm512_setzero_si512();
     for (int32_t g = n_groups * b; g < n_groups * (b + 1); g++) {
@@ -123,7 +123,7 @@ MOE__INLINE void vnni_sum_codes(__m512i isum[PANEL_TOKENS],
         /* The panel has it twice, as int16. */
         const __m512i scale =
             _mm512_srai_epi32(_mm512_load_si512(tile->panel->scale[g]), 16);
-        AVX2_UNROLL
+        MOE__UNROLL
         for (int32_t t = 0; t < form.n_tokens; t++)
             isum[t] =
                 _mm512_add_epi32(isum[t], _mm512_mullo_epi32(sum[t], scale));
@@ -137,14 +137,15 @@ MOE__INLINE void vnni_sum_mins(__m512i msum[PANEL_TOKENS],
                                struct vnni_form form)
 {
     const int32_t n_pairs = form.block / form.min_by / 2;
-    AVX2_UNROLL
+    MOE__UNROLL
     for (int32_t t = 0; t < form.n_tokens; t++)
         msum[t] = n_pairs == 0 ? _mm512_set1_epi32(tile->of_group[t][b])
                                : _mm512_setzero_si512();
-    AVX2_UNROLL
-    for (int32_t p = n_pairs * b; p < n_pairs * (b + 1); p++) {
+    MOE__UNROLL
+    for (int32_t i = 0; i < n_pairs; i++) {
+        const int32_t p = n_pairs * b + i;
         const __m512i mins = _mm512_load_si512(tile->panel->bias[p]);
-        AVX2_UNROLL
+        MOE__UNROLL
         for (int32_t t = 0; t < form.n_tokens; t++) {
             const int16_t *sum =
                 form.min_by == 32 ? tile->of_32[t] : tile->tokens->sum[t];
@@ -163,7 +164,7 @@ MOE__INLINE void vnni_add_block(__m512 acc[PANEL_TOKENS],
     __m512i isum[PANEL_TOKENS], msum[PANEL_TOKENS];
     vnni_sum_codes(isum, tile, b, form);
     const __m512 d = _mm512_load_ps(tile->panel->d[b]);
-    AVX2_UNROLL
+    MOE__UNROLL
     for (int32_t t = 0; t < form.n_tokens; t++) {
         const __m512 dx = _mm512_set1_ps(tile->tokens->scale[t][b]);
         acc[t] = _mm512_fmadd_ps(_mm512_mul_ps(d, dx),
@@ -173,7 +174,7 @@ MOE__INLINE void vnni_add_block(__m512 acc[PANEL_TOKENS],
         return;
     vnni_sum_mins(msum, tile, b, form);
     const __m512 dmin = _mm512_load_ps(tile->panel->dmin[b]);
-    AVX2_UNROLL
+    MOE__UNROLL
     for (int32_t t = 0; t < form.n_tokens; t++) {
         const __m512 dx = _mm512_set1_ps(tile->tokens->scale[t][b]);
         acc[t] = _mm512_fnmadd_ps(_mm512_mul_ps(dmin, dx),
@@ -193,12 +194,12 @@ MOE__INLINE void vnni_add_tile(const struct avx2_panel *panel,
     for (int32_t t = 0; t < form.n_tokens; t++)
         for (int32_t b = 0; b < moe__ceil_div(n_blocks * form.block, 256); b++)
             vnni_set_sums(&tile, t, b, form.min_by != 0 ? 1 : -offset, form);
-    AVX2_UNROLL
+    MOE__UNROLL
     for (int32_t t = 0; t < form.n_tokens; t++)
         acc[t] = _mm512_load_ps(tokens->acc[t]);
     for (int32_t b = 0; b < n_blocks; b++)
         vnni_add_block(acc, &tile, b, form);
-    AVX2_UNROLL
+    MOE__UNROLL
     for (int32_t t = 0; t < form.n_tokens; t++)
         _mm512_store_ps(tokens->acc[t], acc[t]);
 }
@@ -359,18 +360,18 @@ MOE__INLINE void unpack_any(struct avx2_panel *panel, int32_t b, int32_t half,
 
 /* ------------------------------------------------------------------- types */
 
-#define VNNI(name, block, bytes, unpack, form, offset)                         \
-    static void vnni_tile_##name(const struct avx2_panel *panel,               \
-                                 const struct avx2_tokens *tokens,             \
-                                 int32_t n_blocks, int32_t n_tokens)           \
-    {                                                                          \
-        add_##form(panel, tokens, n_blocks, n_tokens, offset);                 \
-    }                                                                          \
-    static void vnni_panel_##name(const struct moe__matmul *job)               \
-    {                                                                          \
-        static const struct avx2_panel_type type = {                           \
-            block, bytes, PANEL_ROWS, PANEL_TOKENS, unpack, vnni_tile_##name}; \
-        moe__avx2_panel_matmul(job, &type);                                    \
+#define VNNI(name, block, bytes, unpack, form, offset)                    \
+    static void vnni_tile_##name(const struct avx2_panel *panel,          \
+                                 const struct avx2_tokens *tokens,        \
+                                 int32_t n_blocks, int32_t n_tokens)      \
+    {                                                                     \
+        add_##form(panel, tokens, n_blocks, n_tokens, offset);            \
+    }                                                                     \
+    static void vnni_panel_##name(const struct moe__matmul *job)          \
+    {                                                                     \
+        static const struct avx2_panel_type type = {                      \
+            block, bytes, PANEL_TOKENS, false, unpack, vnni_tile_##name}; \
+        moe__avx2_panel_matmul(job, &type);                               \
     }
 
 VNNI(q2_k, 256, 84, unpack_folded_q2_k, blocks_of_256_with_mins, 0)
