@@ -335,12 +335,25 @@ CHARTS = {**{test: lambda data, t=test: ratio_chart(data, t)
           'kernels': kernel_chart, 'reader': reader_chart}
 
 
+def counts(data):
+    """docs/bench/arm.json, by count_arm.py."""
+    head = ['type', 'backend', *(f'{n} token{"s" * (n > 1)}'
+                                 for n in data['tokens'])]
+    kinds = list(dict.fromkeys(row['type'] for row in data['rows']))
+    return table(head, [[row['type'], row['backend'],
+                         *(f'{row["counts"][str(n)]:.0f}'
+                           for n in data['tokens'])]
+                        for kind in kinds for row in data['rows']
+                        if row['type'] == kind], 2)
+
+
 def main():
     page = DOCS / 'benchmarks.md'
     text = page.read_text()
     for path in sorted((DOCS / 'bench').glob('*.json')):
         data, kind = json.loads(path.read_text()), path.stem
-        for name, make in TABLES.items():
+        is_arm = kind == 'arm'
+        for name, make in ({'counts': counts} if is_arm else TABLES).items():
             begin, end = (f'<!-- {word} {name} {kind} -->\n'
                           for word in ('begin', 'end'))
             if begin not in text or end not in text:
@@ -349,7 +362,7 @@ def main():
             before, rest = text.split(begin, 1)
             text = before + begin + make(data) + '\n' + end + \
                 rest.split(end, 1)[1]
-        for name, make in CHARTS.items():
+        for name, make in ({} if is_arm else CHARTS).items():
             chart = make(data)
             if chart.groups:
                 (path.parent / f'{kind}-{name}.svg').write_text(chart.svg())
