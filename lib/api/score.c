@@ -22,6 +22,7 @@ static moe_status read_text(struct reading *reading)
 {
     moe_context *ctx = reading->ctx;
     const bool is_all = ctx->engine.params.wants_all_logits;
+    const int32_t from = is_all ? 0 : reading->from;
     ctx->pos = ctx->high = 0;
     ctx->n_logits = 0;
     MOE__TRY(moe__context_check(ctx, reading->tokens, reading->n));
@@ -31,7 +32,6 @@ static moe_status read_text(struct reading *reading)
     for (int32_t first = 0; first < reading->n && status == MOE_OK;) {
         const int32_t n_step =
             moe__min_i32(reading->n - first, ctx->engine.params.n_batch);
-        const int32_t from = is_all ? 0 : reading->from;
         const int32_t n_wanted =
             moe__min_i32(n_step, moe__max_i32(0, first + n_step - from));
         status =

@@ -278,19 +278,11 @@ void moe__avx2_unpack_mxfp4(struct avx2_panel *panel, int32_t b, int32_t half,
 
 /* ------------------------------------------------------------------- types */
 
-#define PANEL32(name, bytes, ...)                                          \
-    static void avx2_panel_##name(const struct moe__matmul *job)           \
-    {                                                                      \
-        static const struct avx2_panel_type type = {32, bytes, PANEL_TILE, \
-                                                    false, __VA_ARGS__};   \
-        moe__avx2_panel_matmul(job, &type);                                \
-    }
-
-PANEL32(q4_0, 18, moe__avx2_unpack_q4_0, tile_q4_0)
-PANEL32(q4_1, 20, moe__avx2_unpack_q4_1, tile_q4_1)
-PANEL32(q5_0, 22, moe__avx2_unpack_q5_0, tile_q5_0)
-PANEL32(q5_1, 24, moe__avx2_unpack_q5_1, tile_q5_1)
-PANEL32(mxfp4, 17, moe__avx2_unpack_mxfp4, tile_mxfp4)
+AVX2_PANEL(q4_0, 32, 18, false, moe__avx2_unpack_q4_0, tile_q4_0)
+AVX2_PANEL(q4_1, 32, 20, false, moe__avx2_unpack_q4_1, tile_q4_1)
+AVX2_PANEL(q5_0, 32, 22, false, moe__avx2_unpack_q5_0, tile_q5_0)
+AVX2_PANEL(q5_1, 32, 24, false, moe__avx2_unpack_q5_1, tile_q5_1)
+AVX2_PANEL(mxfp4, 32, 17, false, moe__avx2_unpack_mxfp4, tile_mxfp4)
 
 MOE__TARGET_END
 
