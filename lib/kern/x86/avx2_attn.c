@@ -13,6 +13,8 @@
  *     for each 8 of d: load 3 q, 4 k;     for each position: load 3 p, 4 v;
  *     12 fma; at the end 12 trees         12 fma
  *
+ * Four rows take three keys, or three registers of a value.
+ *
  * Between them scores become weights, 8 positions at once.  Rows of different
  * tokens see different parts of a tile:
  *
@@ -22,8 +24,8 @@
  *     token 1      . . . x x x x x x      become -infinity; in such a group
  *                                         values are added row by row.
  *
- * One token reads everything once and would wait for the memory.  So scores ask
- * for the values of their positions, and values for the keys of the next tile.
+ * Few rows would wait for the memory.  So the scores of the first ask for the
+ * values of their positions, and values for the keys of the next tile.
  *
  * Stored numbers become floats as they are loaded; q8_0, where that takes long,
  * is converted once for many rows.  Head sizes that are no multiple of 8, or
@@ -145,7 +147,20 @@ MOE__INLINE int32_t group_size(int32_t n_left)
  * latency of fma, 12 are faster still. */
 MOE__INLINE int32_t group_width(int32_t n)
 {
-    return n == 1 ? 8 : n == MAX_GROUP ? 2 : 4;
+    return n == 1 ? 8 : n == MAX_GROUP ? 3 : 4;
+}
+
+/* Product `at` of n rows by m: all of the shorter side's operands are held in
+ * registers, the others come one by one.  4 rows by 3 take all 16 registers,
+ * and a fence keeps the fourth operand from coming early. */
+MOE__INLINE int32_t row_of(int32_t at, int32_t n, int32_t m)
+{
+    return n < m ? at % n : at / m;
+}
+
+MOE__INLINE int32_t col_of(int32_t at, int32_t n, int32_t m)
+{
+    return n < m ? at / n : at % m;
 }
 
 /* ---------------------------------------------------------------- scores */
@@ -188,16 +203,35 @@ MOE__INLINE __m128 fold_four(const __m256 v[4])
                       _mm_shuffle_ps(low, high, 0xdd));
 }
 
-/* Four sums of rows of `width`, from sum r on, to their places in p. */
-MOE__INLINE void store_scores(float *p, int32_t r, int32_t width, __m128 s)
+/* Floats i .. i + 3 of a and b, one behind the other. */
+MOE__INLINE __m128 take_four(__m128 a, __m128 b, int32_t i)
 {
-    float *to = p + r / width * P_STRIDE + r % width;
-    if (width > 2) {
-        _mm_storeu_ps(to, s);
-    } else {
-        _mm_storel_pi((__m64 *)(void *)to, s);
-        _mm_storeh_pi((__m64 *)(void *)(to + P_STRIDE), s);
+    __m128i x = _mm_castps_si128(a), y = _mm_castps_si128(b);
+    return _mm_castsi128_ps(i == 1   ? _mm_alignr_epi8(y, x, 4)
+                            : i == 2 ? _mm_alignr_epi8(y, x, 8)
+                                     : _mm_alignr_epi8(y, x, 12));
+}
+
+/* The sums of n rows by `width`, to their places in p.  Of rows of three a
+ * fourth number is stored, too, where the next keys' come later. */
+MOE__INLINE void store_scores(float *p, const __m256 *sum, int32_t n,
+                              int32_t width)
+{
+    __m256 eight = fold_eight(sum);
+    __m128 a = _mm256_castps256_ps128(eight);
+    __m128 b = _mm256_extractf128_ps(eight, 1);
+    __m128 c = n * width > 8 ? fold_four(sum + 8) : b;
+    if (width == 3) {
+        _mm_storeu_ps(p, a);
+        _mm_storeu_ps(p + P_STRIDE, take_four(a, b, 3));
+        _mm_storeu_ps(p + 2 * P_STRIDE, take_four(b, c, 2));
+        _mm_storeu_ps(p + 3 * P_STRIDE, take_four(c, c, 1));
+        return;
     }
+    _mm_storeu_ps(p, a);
+    _mm_storeu_ps(p + (n > 1 ? P_STRIDE : 4), b);
+    if (n > 2)
+        _mm_storeu_ps(p + 2 * P_STRIDE, c);
 }
 
 /* p [n, P_STRIDE] = scores of the first keys of a part for n rows from i on.
@@ -210,7 +244,7 @@ MOE__INLINE void score_keys(const struct tile_rows *tile, int32_t i, int32_t n,
     const int32_t width = group_width(n);
     const ptrdiff_t d_head = keys->d_end;
     const uint8_t *key[8] = {keys->data};
-    __m256 sum[MAX_SUMS], q[MAX_GROUP];
+    __m256 sum[MAX_SUMS], q[MAX_GROUP], k[8];
     MOE__UNROLL
     for (int32_t r = 1; r < width; r++)
         key[r] =
@@ -220,22 +254,19 @@ MOE__INLINE void score_keys(const struct tile_rows *tile, int32_t i, int32_t n,
         sum[r] = _mm256_setzero_ps();
     for (ptrdiff_t d = 0; d < d_head; d += 8) {
         MOE__UNROLL
-        for (int32_t j = 0; j < n; j++)
-            q[j] = _mm256_loadu_ps(tile->q[i + j] + d);
-        MOE__UNROLL
-        for (int32_t r = 0; r < width; r++) {
-            __m256 k = load(key[r], d);
-            MOE__UNROLL
-            for (int32_t j = 0; j < n; j++)
-                sum[j * width + r] =
-                    _mm256_fmadd_ps(q[j], k, sum[j * width + r]);
+        for (int32_t at = 0; at < n * width; at++) {
+            const int32_t r = row_of(at, n, width), c = col_of(at, n, width);
+            if (c == 0)
+                q[r] = _mm256_loadu_ps(tile->q[i + r] + d);
+            if (r == 0)
+                k[c] = load(key[c], d);
+            sum[r * width + c] =
+                _mm256_fmadd_ps(q[r], k[c], sum[r * width + c]);
+            if (n > width && c == width - 1)
+                AVX2_FENCE();
         }
     }
-    __m256 s = fold_eight(sum);
-    store_scores(p, 0, width, _mm256_castps256_ps128(s));
-    store_scores(p, 4, width, _mm256_extractf128_ps(s, 1));
-    if (n * width > 8)
-        store_scores(p, 8, width, fold_four(sum + 8));
+    store_scores(p, sum, n, width);
 }
 
 /* The values of n positions from pos on are needed soon. */
@@ -257,7 +288,7 @@ MOE__INLINE void score_group(struct tile_rows *tile, const struct kv_part *keys,
     left.end = moe__min_i32(left.end, tile->end[i + n - 1]);
     left.data += (size_t)(left.begin - keys->begin) * left.row_bytes;
     for (; left.begin < left.end; left.begin += width) {
-        if (i == 0 && tile->job->n_tokens == 1)
+        if (i == 0)
             ask_for_values(tile, left.begin, width);
         score_keys(tile, i, n, &left, tile->p[i] + left.begin, load);
         left.data += (size_t)width * left.row_bytes;
@@ -416,7 +447,7 @@ MOE__INLINE void add_values_at(const struct tile_rows *tile,
     const float *weight = tile->p[i] + tile->begin[i];
     const float *weight_end = tile->p[i] + tile->end[i];
     float *acc = tile->job->acc + (tile->first + i) * d_head + d;
-    __m256 sum[MAX_SUMS], p[MAX_GROUP];
+    __m256 sum[MAX_SUMS], p[MAX_GROUP], v[8];
     MOE__UNROLL
     for (int32_t r = 0; r < n; r++) {
         MOE__UNROLL
@@ -428,14 +459,15 @@ MOE__INLINE void add_values_at(const struct tile_rows *tile,
         if (n_v == 8)
             _mm_prefetch(ahead + CACHE_LINE, _MM_HINT_T0);
         MOE__UNROLL
-        for (int32_t r = 0; r < n; r++)
-            p[r] = _mm256_broadcast_ss(weight + r * P_STRIDE);
-        MOE__UNROLL
-        for (int32_t j = 0; j < n_v; j++) {
-            __m256 v = load(row, d - values->base + 8 * j);
-            MOE__UNROLL
-            for (int32_t r = 0; r < n; r++)
-                sum[r * n_v + j] = _mm256_fmadd_ps(p[r], v, sum[r * n_v + j]);
+        for (int32_t at = 0; at < n * n_v; at++) {
+            const int32_t r = row_of(at, n, n_v), c = col_of(at, n, n_v);
+            if (c == 0)
+                p[r] = _mm256_broadcast_ss(weight + r * P_STRIDE);
+            if (r == 0)
+                v[c] = load(row, d - values->base + 8 * c);
+            sum[r * n_v + c] = _mm256_fmadd_ps(p[r], v[c], sum[r * n_v + c]);
+            if (n > n_v && c == n_v - 1)
+                AVX2_FENCE();
         }
     }
     MOE__UNROLL
@@ -455,6 +487,8 @@ MOE__INLINE void add_group(const struct tile_rows *tile,
     struct kv_part left = *values;
     for (; left.d + 8 * n_v <= left.d_end; left.d += 8 * n_v)
         add_values_at(tile, &left, i, n, n_v, load);
+    for (; n_v == 3 && left.d + 16 <= left.d_end; left.d += 16)
+        add_values_at(tile, &left, i, n, 2, load);
     for (; left.d < left.d_end; left.d += 8)
         add_values_at(tile, &left, i, n, 1, load);
 }

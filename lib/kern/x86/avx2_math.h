@@ -6,6 +6,9 @@
 
 #include <immintrin.h>
 
+/* No instruction: no load or store moves across. */
+#define AVX2_FENCE() __asm__ volatile("" : : : "memory")
+
 MOE__TARGET_BEGIN("avx2,fma,f16c")
 
 /* All ones in the first n lanes. */
