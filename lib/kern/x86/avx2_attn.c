@@ -487,7 +487,7 @@ MOE__INLINE void add_group(const struct tile_rows *tile,
     struct kv_part left = *values;
     for (; left.d + 8 * n_v <= left.d_end; left.d += 8 * n_v)
         add_values_at(tile, &left, i, n, n_v, load);
-    for (; n_v == 3 && left.d + 16 <= left.d_end; left.d += 16)
+    for (; left.d + 16 <= left.d_end; left.d += 16)
         add_values_at(tile, &left, i, n, 2, load);
     for (; left.d < left.d_end; left.d += 8)
         add_values_at(tile, &left, i, n, 1, load);

@@ -6,7 +6,8 @@
 
 #include <immintrin.h>
 
-/* No instruction: no load or store moves across. */
+/* No instruction: no load or store moves across, so that operands do not come
+ * early and spill sums. */
 #define AVX2_FENCE() __asm__ volatile("" : : : "memory")
 
 MOE__TARGET_BEGIN("avx2,fma,f16c")
