@@ -36,7 +36,7 @@ struct moe__act {
 };
 
 /* Memory of one thread that a product may use: 64-byte aligned. */
-#define MOE__MATMUL_SCRATCH (352 * 1024)
+#define MOE__MATMUL_SCRATCH (384 * 1024)
 /* Tokens of one product at most. */
 #define MOE__MATMUL_TOKENS 256
 

@@ -25,10 +25,10 @@ MOE__TARGET_BEGIN("avx2,fma,f16c")
 struct panel_scratch {
     struct avx2_panel panel;
     float acc[GROUP_PANELS][MOE__MATMUL_TOKENS + PANEL_TOKENS][PANEL_ROWS];
-    int16_t words[MOE__MATMUL_TOKENS][PANEL_WORD_COLS];
+    alignas(64) uint8_t packed[MOE__MATMUL_TOKENS * PANEL_PACKED];
 };
 static_assert(sizeof(struct panel_scratch) <= MOE__MATMUL_SCRATCH,
-              "panel and sums fit");
+              "panel, sums and activations fit");
 
 /* The lines of memory that come next, and how far they have been fetched. */
 struct panel_ahead {
@@ -93,33 +93,41 @@ static size_t token_at(const struct panel_part *part, int32_t token)
     return row * (size_t)job->x->stride + (size_t)part->k;
 }
 
-/* The activations of the part as words. */
-static void widen_tokens(const struct panel_part *part)
+/* Behind the last token it is repeated until its tile is full. */
+static void pack_tokens(const struct panel_part *part)
 {
-    for (int32_t token = 0; token < part->job->n_tokens; token++) {
-        const int8_t *q = part->job->x->q + token_at(part, token);
-        int16_t *words = part->scratch->words[token];
-        for (int32_t k = 0; k < part->n_cols; k += 16)
-            avx2_store_bytes(words + k,
-                             _mm256_cvtepi8_epi16(_mm_loadu_si128(
-                                 (const __m128i *)(const void *)(q + k))));
+    const struct avx2_panel_type *type = part->type;
+    const int32_t n = part->job->n_tokens;
+    const int32_t end = moe__ceil_div(n, type->n_tokens) * type->n_tokens;
+    for (int32_t t = 0; t < end; t++)
+        type->pack(part->scratch->packed + type->packed_bytes * (size_t)t,
+                   part->job->x, token_at(part, moe__min_i32(t, n - 1)),
+                   part->n_cols);
+}
+
+/* The tile's tokens from t on; past the end the last one is repeated. */
+static void set_tokens(struct avx2_tokens *tokens,
+                       const struct panel_part *part, int32_t t)
+{
+    const struct moe__act *x = part->job->x;
+    const int32_t shift = x->operand == MOE__OPERAND_A32 ? 5 : 8;
+    tokens->acc = part->scratch->acc[part->index] + t;
+    if (part->type->pack != NULL) {
+        tokens->packed =
+            part->scratch->packed + part->type->packed_bytes * (size_t)t;
+        return;
+    }
+    for (int32_t i = 0; i < PANEL_TILE; i++) {
+        const size_t at =
+            token_at(part, moe__min_i32(t + i, part->job->n_tokens - 1));
+        tokens->q[i] = x->q + at;
+        tokens->scale[i] = x->scale + (at >> shift);
+        tokens->sum[i] = x->sum + at / 16;
     }
 }
 
-static void set_token(struct avx2_tokens *tokens, int32_t i,
-                      const struct panel_part *part, int32_t token)
-{
-    const struct moe__act *x = part->job->x;
-    const size_t at = token_at(part, token);
-    tokens->q[i] = x->q + at;
-    tokens->words[i] = part->scratch->words[token];
-    tokens->scale[i] =
-        x->scale + (at >> (x->operand == MOE__OPERAND_A32 ? 5 : 8));
-    tokens->sum[i] = x->sum + at / 16;
-}
-
-/* All tokens by tiles.  A tile that is not full repeats its last token, whose
- * sums then go to a line that nobody reads. */
+/* All tokens by tiles.  The sums of a tile's repeated tokens go to lines that
+ * nobody reads. */
 static void multiply_panel(const struct panel_part *part,
                            struct panel_ahead *ahead)
 {
@@ -132,10 +140,7 @@ static void multiply_panel(const struct panel_part *part,
     const int32_t share = moe__ceil_div(n_lines, n_tiles);
     for (int32_t t = 0; t < n; t += type->n_tokens) {
         struct avx2_tokens tokens;
-        for (int32_t i = 0; i < type->n_tokens; i++) {
-            set_token(&tokens, i, part, moe__min_i32(t + i, n - 1));
-            tokens.acc[i] = part->scratch->acc[part->index][t + i];
-        }
+        set_tokens(&tokens, part, t);
         fetch_ahead(ahead, share);
         type->tile(&part->scratch->panel, &tokens, n_blocks,
                    moe__min_i32(n - t, type->n_tokens));
@@ -163,12 +168,6 @@ static bool find_panel(struct panel_part *part, int32_t first, int32_t index)
     return index < GROUP_PANELS && part->n_rows > 0;
 }
 
-/* Columns of a whole part. */
-static int32_t part_cols(const struct panel_part *part)
-{
-    return part->type->is_words ? PANEL_WORD_COLS : PANEL_COLS;
-}
-
 /* What is unpacked next: the same columns of the next panel, or the next ones
  * of the first panel; `first` is the group's first row. */
 static struct panel_ahead find_ahead(const struct panel_part *part,
@@ -180,7 +179,7 @@ static struct panel_ahead find_ahead(const struct panel_part *part,
     struct panel_part next = *part;
     if (!find_panel(&next, first, part->index + 1)) {
         find_panel(&next, first, 0);
-        next.k += part_cols(part);
+        next.k += part->type->n_cols;
         if (next.k >= w->n_cols) {
             next.k = 0;
             next.row = first + GROUP_PANELS * PANEL_ROWS;
@@ -192,7 +191,7 @@ static struct panel_ahead find_ahead(const struct panel_part *part,
         .row = w->data + w->row_bytes * (size_t)next.row +
                (size_t)next.k / elems * bytes,
         .row_bytes = w->row_bytes,
-        .line_bytes = (size_t)part_cols(part) / elems * bytes,
+        .line_bytes = (size_t)part->type->n_cols / elems * bytes,
         .n_rows = moe__min_i32(PANEL_ROWS, w->n_rows - next.row),
     };
 }
@@ -205,10 +204,10 @@ static void panel_multiply_group(struct panel_part *part, int32_t first)
     for (int32_t i = 0; i < GROUP_PANELS; i++)
         memset(part->scratch->acc[i], 0, acc_bytes);
     const int32_t n_cols = job->w->n_cols;
-    for (part->k = 0; part->k < n_cols; part->k += part_cols(part)) {
-        part->n_cols = moe__min_i32(part_cols(part), n_cols - part->k);
-        if (part->type->is_words)
-            widen_tokens(part);
+    for (part->k = 0; part->k < n_cols; part->k += part->type->n_cols) {
+        part->n_cols = moe__min_i32(part->type->n_cols, n_cols - part->k);
+        if (part->type->pack != NULL)
+            pack_tokens(part);
         for (int32_t i = 0; find_panel(part, first, i); i++) {
             struct panel_ahead ahead = find_ahead(part, first);
             unpack_panel(part);

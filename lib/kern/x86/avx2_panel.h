@@ -32,9 +32,9 @@
 
 #define PANEL_ROWS 16
 #define PANEL_COLS 1024
-#define PANEL_WORD_COLS 512 /* of a panel of words: as many bytes */
-#define PANEL_TILE 4        /* tokens of a tile here */
-#define PANEL_TOKENS 8      /* of any tile */
+#define PANEL_TILE 4      /* tokens of a tile here */
+#define PANEL_TOKENS 8    /* of any tile */
+#define PANEL_PACKED 1088 /* bytes of a packed token at most */
 
 struct avx2_panel {
     alignas(64) uint8_t q[PANEL_COLS / 4][64];
@@ -47,20 +47,25 @@ struct avx2_panel {
     float dmin[PANEL_COLS / 32][PANEL_ROWS];
 };
 
-/* The activations of the tokens of a tile at a panel's first column, and their
- * sums [PANEL_ROWS], which are added to. */
+/* The activations of the tokens of a tile at a panel's first column: where they
+ * are, or for types that pack them, one after the other.  Their sums are added
+ * to. */
 struct avx2_tokens {
-    const int8_t *q[PANEL_TOKENS];
-    const int16_t *words[PANEL_TOKENS]; /* the same, for panels of words */
-    const float *scale[PANEL_TOKENS];
-    const int16_t *sum[PANEL_TOKENS];
-    float *acc[PANEL_TOKENS];
+    const int8_t *q[PANEL_TILE];
+    const float *scale[PANEL_TILE];
+    const int16_t *sum[PANEL_TILE];
+    const void *packed;
+    float (*acc)[PANEL_ROWS];
 };
 
 /* Unpacks block `at / block_bytes` of 8 rows of a type into rows 8 half .. of
  * the panel, as the panel's block b. */
 typedef void avx2_unpack_fn(struct avx2_panel *panel, int32_t b, int32_t half,
                             const uint8_t *const row[8], size_t at);
+/* Packs n_cols activations of a token, from element `at` of x on: once for all
+ * panels of a group. */
+typedef void avx2_pack_fn(void *to, const struct moe__act *x, size_t at,
+                          int32_t n_cols);
 /* Adds the products of n_blocks blocks for n_tokens tokens or a few more: the
  * others of the tile are there, too. */
 typedef void avx2_tile_fn(const struct avx2_panel *panel,
@@ -70,8 +75,10 @@ typedef void avx2_tile_fn(const struct avx2_panel *panel,
 struct avx2_panel_type {
     int32_t block_elems;
     int32_t block_bytes;
-    int32_t n_tokens; /* of a tile */
-    bool is_words;
+    int32_t n_tokens;    /* of a tile */
+    int32_t n_cols;      /* of a panel at most */
+    size_t packed_bytes; /* of a token, if there is a function */
+    avx2_pack_fn *pack;
     avx2_unpack_fn *unpack;
     avx2_tile_fn *tile;
 };
@@ -87,18 +94,18 @@ void moe__avx2_panel_matmul(const struct moe__matmul *job,
                             const struct avx2_panel_type *type);
 
 /* avx2_panel_NAME, the product by panels of a type. */
-#define AVX2_PANEL(name, block, bytes, words, unpack_fn, tile_fn) \
-    static void avx2_panel_##name(const struct moe__matmul *job)  \
-    {                                                             \
-        static const struct avx2_panel_type type = {              \
-            .block_elems = block,                                 \
-            .block_bytes = bytes,                                 \
-            .n_tokens = PANEL_TILE,                               \
-            .is_words = words,                                    \
-            .unpack = unpack_fn,                                  \
-            .tile = tile_fn,                                      \
-        };                                                        \
-        moe__avx2_panel_matmul(job, &type);                       \
+#define AVX2_PANEL(name, block, bytes, unpack_fn, tile_fn)       \
+    static void avx2_panel_##name(const struct moe__matmul *job) \
+    {                                                            \
+        static const struct avx2_panel_type type = {             \
+            .block_elems = block,                                \
+            .block_bytes = bytes,                                \
+            .n_tokens = PANEL_TILE,                              \
+            .n_cols = PANEL_COLS,                                \
+            .unpack = unpack_fn,                                 \
+            .tile = tile_fn,                                     \
+        };                                                       \
+        moe__avx2_panel_matmul(job, &type);                      \
     }
 
 /* Words to the compiler that are no instructions.  Left alone, gcc 12 and clang

@@ -443,11 +443,11 @@ void moe__avx2_unpack_q6_k(struct avx2_panel *panel, int32_t b, int32_t half,
 
 /* ------------------------------------------------------------------- types */
 
-AVX2_PANEL(q2_k, 256, 84, false, moe__avx2_unpack_q2_k, tile_q2_k)
-AVX2_PANEL(q3_k, 256, 110, false, moe__avx2_unpack_q3_k, tile_q3_k)
-AVX2_PANEL(q4_k, 256, 144, false, moe__avx2_unpack_q4_k, tile_q4_k)
-AVX2_PANEL(q5_k, 256, 176, false, moe__avx2_unpack_q5_k, tile_q5_k)
-AVX2_PANEL(q6_k, 256, 210, false, moe__avx2_unpack_q6_k, tile_q6_k)
+AVX2_PANEL(q2_k, 256, 84, moe__avx2_unpack_q2_k, tile_q2_k)
+AVX2_PANEL(q3_k, 256, 110, moe__avx2_unpack_q3_k, tile_q3_k)
+AVX2_PANEL(q4_k, 256, 144, moe__avx2_unpack_q4_k, tile_q4_k)
+AVX2_PANEL(q5_k, 256, 176, moe__avx2_unpack_q5_k, tile_q5_k)
+AVX2_PANEL(q6_k, 256, 210, moe__avx2_unpack_q6_k, tile_q6_k)
 
 MOE__TARGET_END
 

@@ -278,11 +278,11 @@ void moe__avx2_unpack_mxfp4(struct avx2_panel *panel, int32_t b, int32_t half,
 
 /* ------------------------------------------------------------------- types */
 
-AVX2_PANEL(q4_0, 32, 18, false, moe__avx2_unpack_q4_0, tile_q4_0)
-AVX2_PANEL(q4_1, 32, 20, false, moe__avx2_unpack_q4_1, tile_q4_1)
-AVX2_PANEL(q5_0, 32, 22, false, moe__avx2_unpack_q5_0, tile_q5_0)
-AVX2_PANEL(q5_1, 32, 24, false, moe__avx2_unpack_q5_1, tile_q5_1)
-AVX2_PANEL(mxfp4, 32, 17, false, moe__avx2_unpack_mxfp4, tile_mxfp4)
+AVX2_PANEL(q4_0, 32, 18, moe__avx2_unpack_q4_0, tile_q4_0)
+AVX2_PANEL(q4_1, 32, 20, moe__avx2_unpack_q4_1, tile_q4_1)
+AVX2_PANEL(q5_0, 32, 22, moe__avx2_unpack_q5_0, tile_q5_0)
+AVX2_PANEL(q5_1, 32, 24, moe__avx2_unpack_q5_1, tile_q5_1)
+AVX2_PANEL(mxfp4, 32, 17, moe__avx2_unpack_mxfp4, tile_mxfp4)
 
 MOE__TARGET_END
 

@@ -24,6 +24,24 @@ MOE__TARGET_BEGIN("avx2,fma,f16c")
 /* -------------------------------------------------------------------- tile */
 
 #define CHUNK_UNITS 16 /* 32 columns */
+#define WORD_COLS (PANEL_COLS / 2)
+
+struct word_row {
+    int16_t q[WORD_COLS];
+    float scale[WORD_COLS / 32];
+};
+static_assert(sizeof(struct word_row) <= PANEL_PACKED, "rows fit");
+
+MOE__INLINE void pack_words(struct word_row *row, const struct moe__act *x,
+                            size_t at, int32_t n_cols, int32_t block)
+{
+    const size_t b = at / (size_t)block;
+    memcpy(row->scale, x->scale + b, (size_t)(n_cols / block) * sizeof(float));
+    for (int32_t k = 0; k < n_cols; k += 16)
+        avx2_store_bytes(row->q + k,
+                         _mm256_cvtepi8_epi16(_mm_loadu_si128(
+                             (const __m128i *)(const void *)(x->q + at + k))));
+}
 
 /* sum[half][token] += products of CHUNK_UNITS units from column k on. */
 MOE__INLINE void add_words(__m256i sum[2][PANEL_TILE],
@@ -32,14 +50,14 @@ MOE__INLINE void add_words(__m256i sum[2][PANEL_TILE],
                            int32_t n_tokens)
 {
     const uint8_t (*q)[64] = &panel->q[k / 2];
+    const struct word_row *row = tokens->packed;
     MOE__UNROLL
     for (int32_t u = 0; u < CHUNK_UNITS; u++) {
         __m256i low = avx2_load_bytes(q[u]);
         __m256i high = avx2_load_bytes(q[u] + 32);
         MOE__UNROLL
         for (int32_t t = 0; t < n_tokens; t++) {
-            __m256i a =
-                panel_broadcast((const int8_t *)(tokens->words[t] + k + 2 * u));
+            __m256i a = panel_broadcast((const int8_t *)(row[t].q + k + 2 * u));
             __m256i first = _mm256_madd_epi16(low, a);
             __m256i second = _mm256_madd_epi16(high, a);
             AVX2_KEEP(first, second);
@@ -56,9 +74,10 @@ MOE__INLINE void end_words(__m256i sum[2][PANEL_TILE],
                            const struct avx2_tokens *tokens, int32_t b,
                            int32_t n_tokens)
 {
+    const struct word_row *row = tokens->packed;
     MOE__UNROLL
     for (int32_t t = 0; t < n_tokens; t++) {
-        __m256 dx = _mm256_broadcast_ss(tokens->scale[t] + b);
+        __m256 dx = _mm256_broadcast_ss(row[t].scale + b);
         MOE__UNROLL
         for (int32_t h = 0; h < 2; h++) {
             __m256 d = _mm256_mul_ps(_mm256_loadu_ps(panel->d[b] + 8 * h), dx);
@@ -87,6 +106,11 @@ MOE__INLINE void tile_words(const struct avx2_panel *panel,
 }
 
 #define TILE_WORDS(block)                                              \
+    static void pack_words_##block(void *to, const struct moe__act *x, \
+                                   size_t at, int32_t n_cols)          \
+    {                                                                  \
+        pack_words(to, x, at, n_cols, block);                          \
+    }                                                                  \
     static void tile_words_##block(const struct avx2_panel *panel,     \
                                    const struct avx2_tokens *tokens,   \
                                    int32_t n_blocks, int32_t n_tokens) \
@@ -203,8 +227,21 @@ static void unpack_codes(struct avx2_panel *panel, int32_t b, int32_t half,
 
 /* ------------------------------------------------------------------- types */
 
-#define PANEL_WORDS(name, block, bytes) \
-    AVX2_PANEL(name, block, bytes, true, unpack_##name, tile_words_##block)
+#define PANEL_WORDS(name, block, bytes)                          \
+    static void avx2_panel_##name(const struct moe__matmul *job) \
+    {                                                            \
+        static const struct avx2_panel_type type = {             \
+            .block_elems = block,                                \
+            .block_bytes = bytes,                                \
+            .n_tokens = PANEL_TILE,                              \
+            .n_cols = WORD_COLS,                                 \
+            .packed_bytes = sizeof(struct word_row),             \
+            .pack = pack_words_##block,                          \
+            .unpack = unpack_##name,                             \
+            .tile = tile_words_##block,                          \
+        };                                                       \
+        moe__avx2_panel_matmul(job, &type);                      \
+    }
 
 PANEL_WORDS(q8_0, 32, 34)
 PANEL_WORDS(iq4_nl, 32, 18)

@@ -12,21 +12,51 @@
  *                                            registers, and nothing waits in
  *     8 vpdpbusd for 512 products            memory
  *
+ * For that the activations of a part are packed once for four panels, token
+ * after token at a constant distance: one pointer serves all eight.
+ *
  * The sum of a group starts at -offset times the sum of its activations, which
  * takes the offset out of codes q + offset, and ends multiplied by its scale.
  *
  * Nothing can overflow: vpdpbusd, vpdpwssd, vpmulld and vpaddd count modulo
  * 2^32 and the result is below 2^29 (docs/numerics.md).  So codes may have all
  * 8 bits, none are split, and where a code times its scale has 8 bits, too, the
- * panel holds that and the whole block is one group (fold_scales). */
+ * panel holds that and the whole block is one group (fold_scales).  A sum of 16
+ * columns of codes of 4 bits is an int16, at most 15 * 127 * 16 = 30480: there
+ * vpdpwssd multiplies with the scale and adds, in a third of the work of
+ * vpmulld and vpaddd; its upper products are with zero. */
 #include "kern/fill.h"
 
 #if MOE__HAS_AVX2
 #include "kern/x86/avx2_panel.h"
 
-/* The compiler does not know this number, so that it makes no pointers of its
- * own for each of its uses: there are too many. */
-#define VNNI_HIDE(k) __asm__("" : "+r"(k))
+#define VNNI_COLS 512 /* of a panel: both operands stay in the first cache */
+
+/* The activations of a token.  Rows follow each other, so that one pointer and
+ * constants reach those of all tokens. */
+struct vnni_row {
+    int8_t q[VNNI_COLS];
+    int32_t start[VNNI_COLS / 16]; /* the sum of each group without products */
+    int16_t sum[VNNI_COLS / 16];   /* of activations, of each minimum's */
+    float scale[VNNI_COLS / 32];   /* of each block */
+    float sum_of_32[VNNI_COLS / 32]; /* of blocks of 32 with a minimum */
+};
+static_assert(sizeof(struct vnni_row) <= PANEL_PACKED, "rows fit");
+
+/* Four activations, or two sums of them. */
+struct vnni_word {
+    uint8_t bytes[4];
+};
+
+/* sum += products of codes with a word of memory, broadcast.  Left alone, gcc
+ * 12 loads the word to a register first, which takes a third longer. */
+#define VNNI_ADD(instruction, sum, codes, p)   \
+    __asm__(instruction " %2%{1to16%}, %1, %0" \
+            : "+v"(sum)                        \
+            : "v"(codes), "m"(*(const struct vnni_word *)(const void *)(p)))
+/* The compiler does not know this pointer, so that it makes no others for its
+ * uses: there are too many. */
+#define VNNI_HIDE(p) __asm__("" : "+r"(p))
 
 MOE__TARGET_BEGIN("avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")
 
@@ -34,202 +64,232 @@ MOE__TARGET_BEGIN("avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")
 struct vnni_form {
     int32_t block;    /* columns: 32 or 256 */
     int32_t group;    /* columns of a scale: 16, 32, or the block if it is 1 */
+    int32_t split;    /* columns whose sum is an int16; 0: too few */
     int32_t min_by;   /* columns of a minimum: 16, 32; 0: none, an offset */
     int32_t n_tokens; /* 2, 4, 6 or 8 */
 };
 
-/* A tile's operands, and sums of its activations, ready to be broadcast. */
-struct vnni_tile {
-    const struct avx2_panel *panel;
-    const struct avx2_tokens *tokens;
-    /* -offset times the sum of each group; for blocks of 32 with a minimum the
-     * sum itself. */
-    int32_t of_group[PANEL_TOKENS][PANEL_COLS / 16];
-    /* For blocks of 256 with a minimum of each 32 columns: their sums. */
-    int16_t of_32[PANEL_TOKENS][PANEL_COLS / 32];
-};
+/* -------------------------------------------------------------------- pack */
+
+/* Behind the row's end there is its padding, to whole 256 columns. */
+MOE__INLINE void vnni_pack(struct vnni_row *row, const struct moe__act *x,
+                           size_t at, int32_t n_cols, int32_t offset,
+                           struct vnni_form form)
+{
+    const int16_t *sum = x->sum + at / 16;
+    for (int32_t k = 0; k < n_cols; k += 32)
+        avx2_store_bytes(row->q + k, avx2_load_bytes(x->q + at + k));
+    memcpy(row->scale, x->scale + at / (size_t)form.block,
+           (size_t)(n_cols / form.block) * sizeof(float));
+    for (int32_t b = 0; b < moe__ceil_div(n_cols, 256); b++) {
+        const __m256i of_16 = avx2_load_bytes(sum + 16 * b);
+        const __m256i of_32 = _mm256_madd_epi16(of_16, _mm256_set1_epi16(1));
+        const __m512i wide = _mm512_cvtepi16_epi32(of_16);
+        int32_t *start = row->start + 256 / form.group * b;
+        if (form.min_by == 16)
+            avx2_store_bytes(row->sum + 16 * b, of_16);
+        else if (form.min_by == 32 && form.block == 256)
+            _mm_storeu_si128((__m128i *)(void *)(row->sum + 8 * b),
+                             _mm256_cvtepi32_epi16(of_32));
+        else if (form.min_by == 32)
+            _mm256_storeu_ps(row->sum_of_32 + 8 * b, _mm256_cvtepi32_ps(of_32));
+        else if (form.group == 16)
+            _mm512_storeu_si512(
+                start, _mm512_mullo_epi32(wide, _mm512_set1_epi32(-offset)));
+        else if (form.group == 32)
+            avx2_store_bytes(
+                start, _mm256_mullo_epi32(of_32, _mm256_set1_epi32(-offset)));
+        else
+            *start = -offset * _mm512_reduce_add_epi32(wide);
+    }
+}
 
 /* -------------------------------------------------------------------- tile */
 
-/* From 16 sums, of columns 256 b and up; behind the row's end is padding. */
-MOE__INLINE void vnni_set_sums(struct vnni_tile *tile, int32_t t, int32_t b,
-                               int32_t factor, struct vnni_form form)
-{
-    const __m256i of_16 = avx2_load_bytes(tile->tokens->sum[t] + 16 * b);
-    const __m256i of_32 = _mm256_madd_epi16(of_16, _mm256_set1_epi16(1));
-    const __m512i wide = _mm512_cvtepi16_epi32(of_16);
-    int32_t *to = tile->of_group[t] + 256 / form.group * b;
-    if (form.min_by == 32 && form.block == 256)
-        _mm_storeu_si128((__m128i *)(void *)(tile->of_32[t] + 8 * b),
-                         _mm256_cvtepi32_epi16(of_32));
-    else if (form.group == 16)
-        _mm512_storeu_si512(
-            to, _mm512_mullo_epi32(wide, _mm512_set1_epi32(factor)));
-    else if (form.group == 32)
-        avx2_store_bytes(to,
-                         _mm256_mullo_epi32(of_32, _mm256_set1_epi32(factor)));
-    else if (form.min_by == 0)
-        *to = factor * _mm512_reduce_add_epi32(wide);
-}
-
 /* sum[token] += products of n_units units from column k on. */
 MOE__INLINE void vnni_add_units(__m512i sum[PANEL_TOKENS],
-                                const struct vnni_tile *tile, ptrdiff_t k,
+                                const struct avx2_panel *panel,
+                                const struct vnni_row *row, int32_t k,
                                 int32_t n_units, struct vnni_form form)
 {
-    VNNI_HIDE(k);
+    const uint8_t (*codes)[64] = panel->q + k / 4;
+    const int8_t *a = row->q + k;
+    VNNI_HIDE(a);
     MOE__UNROLL
     for (int32_t u = 0; u < n_units; u++) {
-        const __m512i codes = _mm512_load_si512(tile->panel->q[k / 4 + u]);
+        const __m512i c = _mm512_load_si512(codes[u]);
         MOE__UNROLL
-        for (int32_t t = 0; t < form.n_tokens; t++) {
-            const void *a = tile->tokens->q[t] + k + 4 * u;
-            sum[t] = _mm512_dpbusd_epi32(
-                sum[t], codes, _mm512_set1_epi32((int32_t)moe__load_u32(a)));
-        }
+        for (int32_t t = 0; t < form.n_tokens; t++)
+            VNNI_ADD("vpdpbusd", sum[t], c,
+                     a + t * (int32_t)sizeof *row + 4 * u);
     }
 }
 
 /* sum[token] of group g without any product. */
 MOE__INLINE void vnni_start_group(__m512i sum[PANEL_TOKENS],
-                                  const struct vnni_tile *tile, int32_t g,
+                                  const struct vnni_row *row, int32_t g,
                                   struct vnni_form form)
 {
     MOE__UNROLL
     for (int32_t t = 0; t < form.n_tokens; t++)
         sum[t] = form.min_by != 0 ? _mm512_setzero_si512()
-                                  : _mm512_set1_epi32(tile->of_group[t][g]);
+                                  : _mm512_set1_epi32(row[t].start[g]);
+}
+
+/* isum[token] += scale times products of group g. */
+MOE__INLINE void vnni_add_group(__m512i isum[PANEL_TOKENS],
+                                const struct avx2_panel *panel,
+                                const struct vnni_row *row, int32_t g,
+                                struct vnni_form form)
+{
+    const int32_t n_cols = form.split != 0 ? form.split : form.group;
+    /* The panel has it twice, as int16. */
+    const __m512i twice = _mm512_load_si512(panel->scale[g]);
+    MOE__UNROLL
+    for (int32_t i = 0; i < form.group / n_cols; i++) {
+        __m512i sum[PANEL_TOKENS];
+        vnni_start_group(sum, row, g, form);
+        vnni_add_units(sum, panel, row, form.group * g + n_cols * i, n_cols / 4,
+                       form);
+        const __m512i scale = form.split != 0
+                                  ? _mm512_maskz_mov_epi16(0x55555555, twice)
+                                  : _mm512_srai_epi32(twice, 16);
+        MOE__UNROLL
+        for (int32_t t = 0; t < form.n_tokens; t++)
+            isum[t] = form.split != 0
+                          ? _mm512_dpwssd_epi32(isum[t], sum[t], scale)
+                          : _mm512_add_epi32(isum[t],
+                                             _mm512_mullo_epi32(sum[t], scale));
+    }
 }
 
 /* isum[token] = sum over groups of scale times sum of products. */
 MOE__INLINE void vnni_sum_codes(__m512i isum[PANEL_TOKENS],
-                                const struct vnni_tile *tile, int32_t b,
+                                const struct avx2_panel *panel,
+                                const struct vnni_row *row, int32_t b,
                                 struct vnni_form form)
 {
     const int32_t n_groups = form.block / form.group;
     if (n_groups == 1) {
-        vnni_start_group(isum, tile, b, form);
+        vnni_start_group(isum, row, b, form);
         for (int32_t k = 0; k < form.block; k += 32)
-            vnni_add_units(isum, tile, form.block * b + k, 8, form);
+            vnni_add_units(isum, panel, row, form.block * b + k, 8, form);
         return;
     }
     MOE__UNROLL
     for (int32_t t = 0; t < form.n_tokens; t++)
         isum[t] = _mm512_setzero_si512();
-    for (int32_t g = n_groups * b; g < n_groups * (b + 1); g++) {
-        __m512i sum[PANEL_TOKENS];
-        vnni_start_group(sum, tile, g, form);
-        vnni_add_units(sum, tile, form.group * g, form.group / 4, form);
-        /* The panel has it twice, as int16. */
-        const __m512i scale =
-            _mm512_srai_epi32(_mm512_load_si512(tile->panel->scale[g]), 16);
-        MOE__UNROLL
-        for (int32_t t = 0; t < form.n_tokens; t++)
-            isum[t] =
-                _mm512_add_epi32(isum[t], _mm512_mullo_epi32(sum[t], scale));
-    }
+    for (int32_t g = n_groups * b; g < n_groups * (b + 1); g++)
+        vnni_add_group(isum, panel, row, g, form);
 }
 
 /* msum[token] = sum over groups of minimum times sum of activations, two groups
- * at a time; a block of 32 has its only minimum in dmin. */
-MOE__INLINE void vnni_sum_mins(__m512i msum[PANEL_TOKENS],
-                               const struct vnni_tile *tile, int32_t b,
+ * at a time, as floats; a block of 32 has its only minimum in dmin. */
+MOE__INLINE void vnni_sum_mins(__m512 msum[PANEL_TOKENS],
+                               const struct avx2_panel *panel,
+                               const struct vnni_row *row, int32_t b,
                                struct vnni_form form)
 {
     const int32_t n_pairs = form.block / form.min_by / 2;
+    __m512i sum[PANEL_TOKENS];
+    if (n_pairs == 0) {
+        MOE__UNROLL
+        for (int32_t t = 0; t < form.n_tokens; t++)
+            msum[t] = _mm512_set1_ps(row[t].sum_of_32[b]);
+        return;
+    }
     MOE__UNROLL
     for (int32_t t = 0; t < form.n_tokens; t++)
-        msum[t] = n_pairs == 0 ? _mm512_set1_epi32(tile->of_group[t][b])
-                               : _mm512_setzero_si512();
+        sum[t] = _mm512_setzero_si512();
     MOE__UNROLL
     for (int32_t i = 0; i < n_pairs; i++) {
         const int32_t p = n_pairs * b + i;
-        const __m512i mins = _mm512_load_si512(tile->panel->bias[p]);
+        const __m512i mins = _mm512_load_si512(panel->bias[p]);
         MOE__UNROLL
-        for (int32_t t = 0; t < form.n_tokens; t++) {
-            const int16_t *sum =
-                form.min_by == 32 ? tile->of_32[t] : tile->tokens->sum[t];
-            const void *pair = sum + 2 * p;
-            msum[t] = _mm512_dpwssd_epi32(
-                msum[t], mins, _mm512_set1_epi32((int32_t)moe__load_u32(pair)));
-        }
+        for (int32_t t = 0; t < form.n_tokens; t++)
+            VNNI_ADD("vpdpwssd", sum[t], mins, row[t].sum + 2 * p);
     }
+    MOE__UNROLL
+    for (int32_t t = 0; t < form.n_tokens; t++)
+        msum[t] = _mm512_cvtepi32_ps(sum[t]);
 }
 
 /* acc = fma(d dx, isum, acc); acc = fma(-(dmin dx), msum, acc). */
 MOE__INLINE void vnni_add_block(__m512 acc[PANEL_TOKENS],
-                                const struct vnni_tile *tile, int32_t b,
+                                const struct avx2_panel *panel,
+                                const struct vnni_row *row, int32_t b,
                                 struct vnni_form form)
 {
-    __m512i isum[PANEL_TOKENS], msum[PANEL_TOKENS];
-    vnni_sum_codes(isum, tile, b, form);
-    const __m512 d = _mm512_load_ps(tile->panel->d[b]);
+    __m512i isum[PANEL_TOKENS];
+    __m512 msum[PANEL_TOKENS];
+    vnni_sum_codes(isum, panel, row, b, form);
+    const __m512 d = _mm512_load_ps(panel->d[b]);
     MOE__UNROLL
     for (int32_t t = 0; t < form.n_tokens; t++) {
-        const __m512 dx = _mm512_set1_ps(tile->tokens->scale[t][b]);
+        const __m512 dx = _mm512_set1_ps(row[t].scale[b]);
         acc[t] = _mm512_fmadd_ps(_mm512_mul_ps(d, dx),
                                  _mm512_cvtepi32_ps(isum[t]), acc[t]);
     }
     if (form.min_by == 0)
         return;
-    vnni_sum_mins(msum, tile, b, form);
-    const __m512 dmin = _mm512_load_ps(tile->panel->dmin[b]);
+    vnni_sum_mins(msum, panel, row, b, form);
+    const __m512 dmin = _mm512_load_ps(panel->dmin[b]);
     MOE__UNROLL
     for (int32_t t = 0; t < form.n_tokens; t++) {
-        const __m512 dx = _mm512_set1_ps(tile->tokens->scale[t][b]);
-        acc[t] = _mm512_fnmadd_ps(_mm512_mul_ps(dmin, dx),
-                                  _mm512_cvtepi32_ps(msum[t]), acc[t]);
+        const __m512 dx = _mm512_set1_ps(row[t].scale[b]);
+        acc[t] = _mm512_fnmadd_ps(_mm512_mul_ps(dmin, dx), msum[t], acc[t]);
     }
 }
 
 MOE__INLINE void vnni_add_tile(const struct avx2_panel *panel,
                                const struct avx2_tokens *tokens,
-                               int32_t n_blocks, int32_t offset,
-                               struct vnni_form form)
+                               int32_t n_blocks, struct vnni_form form)
 {
-    struct vnni_tile tile;
     __m512 acc[PANEL_TOKENS];
-    tile.panel = panel;
-    tile.tokens = tokens;
-    for (int32_t t = 0; t < form.n_tokens; t++)
-        for (int32_t b = 0; b < moe__ceil_div(n_blocks * form.block, 256); b++)
-            vnni_set_sums(&tile, t, b, form.min_by != 0 ? 1 : -offset, form);
     MOE__UNROLL
     for (int32_t t = 0; t < form.n_tokens; t++)
         acc[t] = _mm512_load_ps(tokens->acc[t]);
     for (int32_t b = 0; b < n_blocks; b++)
-        vnni_add_block(acc, &tile, b, form);
+        vnni_add_block(acc, panel, tokens->packed, b, form);
     MOE__UNROLL
     for (int32_t t = 0; t < form.n_tokens; t++)
         _mm512_store_ps(tokens->acc[t], acc[t]);
 }
 
-#define VNNI_FORM(name, block, group, min_by)                                  \
+#define VNNI_FORM(name, block, group, split, min_by)                           \
     static void add_##name(const struct avx2_panel *panel,                     \
                            const struct avx2_tokens *tokens, int32_t n_blocks, \
-                           int32_t n_tokens, int32_t offset)                   \
+                           int32_t n_tokens)                                   \
     {                                                                          \
-        const struct vnni_form form[4] = {{block, group, min_by, 2},           \
-                                          {block, group, min_by, 4},           \
-                                          {block, group, min_by, 6},           \
-                                          {block, group, min_by, 8}};          \
+        const struct vnni_form form[4] = {{block, group, split, min_by, 2},    \
+                                          {block, group, split, min_by, 4},    \
+                                          {block, group, split, min_by, 6},    \
+                                          {block, group, split, min_by, 8}};   \
         if (n_tokens > 6)                                                      \
-            vnni_add_tile(panel, tokens, n_blocks, offset, form[3]);           \
+            vnni_add_tile(panel, tokens, n_blocks, form[3]);                   \
         else if (n_tokens > 4)                                                 \
-            vnni_add_tile(panel, tokens, n_blocks, offset, form[2]);           \
+            vnni_add_tile(panel, tokens, n_blocks, form[2]);                   \
         else if (n_tokens > 2)                                                 \
-            vnni_add_tile(panel, tokens, n_blocks, offset, form[1]);           \
+            vnni_add_tile(panel, tokens, n_blocks, form[1]);                   \
         else                                                                   \
-            vnni_add_tile(panel, tokens, n_blocks, offset, form[0]);           \
+            vnni_add_tile(panel, tokens, n_blocks, form[0]);                   \
+    }                                                                          \
+    MOE__INLINE void pack_##name(struct vnni_row *row,                         \
+                                 const struct moe__act *x, size_t at,          \
+                                 int32_t n_cols, int32_t offset)               \
+    {                                                                          \
+        const struct vnni_form form = {block, group, split, min_by, 8};        \
+        vnni_pack(row, x, at, n_cols, offset, form);                           \
     }
 
-VNNI_FORM(groups_of_16, 256, 16, 0)
-VNNI_FORM(groups_of_32, 256, 32, 0)
-VNNI_FORM(groups_of_32_with_mins, 256, 32, 32)
-VNNI_FORM(blocks_of_256, 256, 256, 0)
-VNNI_FORM(blocks_of_256_with_mins, 256, 256, 16)
-VNNI_FORM(blocks_of_32, 32, 32, 0)
-VNNI_FORM(blocks_of_32_with_mins, 32, 32, 32)
+VNNI_FORM(groups_of_16, 256, 16, 0, 0)
+VNNI_FORM(groups_of_32, 256, 32, 0, 0)
+VNNI_FORM(groups_of_32_with_mins, 256, 32, 0, 32)
+VNNI_FORM(small_groups_of_32_with_mins, 256, 32, 16, 32)
+VNNI_FORM(blocks_of_256, 256, 256, 0, 0)
+VNNI_FORM(blocks_of_256_with_mins, 256, 256, 0, 16)
+VNNI_FORM(blocks_of_32, 32, 32, 0, 0)
+VNNI_FORM(blocks_of_32_with_mins, 32, 32, 0, 32)
 
 /* ------------------------------------------------------------------ unpack */
 
@@ -360,23 +420,30 @@ MOE__INLINE void unpack_any(struct avx2_panel *panel, int32_t b, int32_t half,
 
 /* ------------------------------------------------------------------- types */
 
-#define VNNI(name, block, bytes, unpack, form, offset)                    \
-    static void vnni_tile_##name(const struct avx2_panel *panel,          \
-                                 const struct avx2_tokens *tokens,        \
-                                 int32_t n_blocks, int32_t n_tokens)      \
-    {                                                                     \
-        add_##form(panel, tokens, n_blocks, n_tokens, offset);            \
-    }                                                                     \
-    static void vnni_panel_##name(const struct moe__matmul *job)          \
-    {                                                                     \
-        static const struct avx2_panel_type type = {                      \
-            block, bytes, PANEL_TOKENS, false, unpack, vnni_tile_##name}; \
-        moe__avx2_panel_matmul(job, &type);                               \
+#define VNNI(name, block, bytes, unpack_fn, form, offset)                  \
+    static void pack_##name(void *to, const struct moe__act *x, size_t at, \
+                            int32_t n_cols)                                \
+    {                                                                      \
+        pack_##form(to, x, at, n_cols, offset);                            \
+    }                                                                      \
+    static void vnni_panel_##name(const struct moe__matmul *job)           \
+    {                                                                      \
+        static const struct avx2_panel_type type = {                       \
+            .block_elems = block,                                          \
+            .block_bytes = bytes,                                          \
+            .n_tokens = PANEL_TOKENS,                                      \
+            .n_cols = VNNI_COLS,                                           \
+            .packed_bytes = sizeof(struct vnni_row),                       \
+            .pack = pack_##name,                                           \
+            .unpack = unpack_fn,                                           \
+            .tile = add_##form,                                            \
+        };                                                                 \
+        moe__avx2_panel_matmul(job, &type);                                \
     }
 
 VNNI(q2_k, 256, 84, unpack_folded_q2_k, blocks_of_256_with_mins, 0)
 VNNI(q3_k, 256, 110, unpack_folded_q3_k, blocks_of_256, 124)
-VNNI(q4_k, 256, 144, moe__avx2_unpack_q4_k, groups_of_32_with_mins, 0)
+VNNI(q4_k, 256, 144, moe__avx2_unpack_q4_k, small_groups_of_32_with_mins, 0)
 VNNI(q5_k, 256, 176, moe__avx2_unpack_q5_k, groups_of_32_with_mins, 0)
 VNNI(q6_k, 256, 210, moe__avx2_unpack_q6_k, groups_of_16, 32)
 VNNI(iq4_xs, 256, 136, unpack_whole_iq4_xs, groups_of_32, 128)
@@ -411,21 +478,34 @@ void moe__avx512_fill_panel(struct moe__kern *kern)
 {
     static const struct {
         int32_t type;
+        int16_t from;
         moe__matmul_fn *panel;
     } panels[] = {
-        {MOE__Q2_K, vnni_panel_q2_k},       {MOE__Q3_K, vnni_panel_q3_k},
-        {MOE__Q4_K, vnni_panel_q4_k},       {MOE__Q5_K, vnni_panel_q5_k},
-        {MOE__Q6_K, vnni_panel_q6_k},       {MOE__Q4_0, vnni_panel_q4_0},
-        {MOE__Q4_1, vnni_panel_q4_1},       {MOE__Q5_0, vnni_panel_q5_0},
-        {MOE__Q5_1, vnni_panel_q5_1},       {MOE__Q8_0, vnni_panel_q8_0},
-        {MOE__IQ4_NL, vnni_panel_iq4_nl},   {MOE__IQ4_XS, vnni_panel_iq4_xs},
-        {MOE__MXFP4, vnni_panel_mxfp4},     {MOE__IQ1_S, vnni_panel_iq1_s},
-        {MOE__IQ1_M, vnni_panel_iq1_m},     {MOE__IQ2_XXS, vnni_panel_iq2_xxs},
-        {MOE__IQ2_XS, vnni_panel_iq2_xs},   {MOE__IQ2_S, vnni_panel_iq2_s},
-        {MOE__IQ3_XXS, vnni_panel_iq3_xxs}, {MOE__IQ3_S, vnni_panel_iq3_s},
+        {MOE__Q2_K, 4, vnni_panel_q2_k},
+        {MOE__Q3_K, 4, vnni_panel_q3_k},
+        {MOE__Q4_K, 3, vnni_panel_q4_k},
+        {MOE__Q5_K, 3, vnni_panel_q5_k},
+        {MOE__Q6_K, 4, vnni_panel_q6_k},
+        {MOE__Q4_0, 4, vnni_panel_q4_0},
+        {MOE__Q4_1, 4, vnni_panel_q4_1},
+        {MOE__Q5_0, 3, vnni_panel_q5_0},
+        {MOE__Q5_1, 3, vnni_panel_q5_1},
+        {MOE__Q8_0, 4, vnni_panel_q8_0},
+        {MOE__IQ4_NL, 4, vnni_panel_iq4_nl},
+        {MOE__IQ4_XS, 3, vnni_panel_iq4_xs},
+        {MOE__MXFP4, 3, vnni_panel_mxfp4},
+        {MOE__IQ1_S, 96, vnni_panel_iq1_s},
+        {MOE__IQ1_M, 136, vnni_panel_iq1_m},
+        {MOE__IQ2_XXS, 136, vnni_panel_iq2_xxs},
+        {MOE__IQ2_XS, 136, vnni_panel_iq2_xs},
+        {MOE__IQ2_S, 136, vnni_panel_iq2_s},
+        {MOE__IQ3_XXS, 160, vnni_panel_iq3_xxs},
+        {MOE__IQ3_S, 160, vnni_panel_iq3_s},
     };
-    for (size_t i = 0; i < MOE__COUNT(panels); i++)
+    for (size_t i = 0; i < MOE__COUNT(panels); i++) {
         kern->panel[panels[i].type] = panels[i].panel;
+        kern->panel_from[panels[i].type] = panels[i].from;
+    }
 }
 
 #endif
