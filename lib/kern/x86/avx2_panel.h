@@ -93,20 +93,19 @@ avx2_unpack_fn moe__avx2_unpack_q2_k, moe__avx2_unpack_q3_k,
 void moe__avx2_panel_matmul(const struct moe__matmul *job,
                             const struct avx2_panel_type *type);
 
-/* avx2_panel_NAME, the product by panels of a type. */
-#define AVX2_PANEL(name, block, bytes, unpack_fn, tile_fn)       \
-    static void avx2_panel_##name(const struct moe__matmul *job) \
-    {                                                            \
-        static const struct avx2_panel_type type = {             \
-            .block_elems = block,                                \
-            .block_bytes = bytes,                                \
-            .n_tokens = PANEL_TILE,                              \
-            .n_cols = PANEL_COLS,                                \
-            .unpack = unpack_fn,                                 \
-            .tile = tile_fn,                                     \
-        };                                                       \
-        moe__avx2_panel_matmul(job, &type);                      \
+/* A function `name`, the product by panels of a type with these members. */
+#define PANEL_MATMUL(name, ...)                                   \
+    static void name(const struct moe__matmul *job)               \
+    {                                                             \
+        static const struct avx2_panel_type type = {__VA_ARGS__}; \
+        moe__avx2_panel_matmul(job, &type);                       \
     }
+
+/* avx2_panel_NAME, for tiles that take activations from where they are. */
+#define AVX2_PANEL(name, block, bytes, unpack_fn, tile_fn)     \
+    PANEL_MATMUL(avx2_panel_##name, .block_elems = block,      \
+                 .block_bytes = bytes, .n_tokens = PANEL_TILE, \
+                 .n_cols = PANEL_COLS, .unpack = unpack_fn, .tile = tile_fn)
 
 /* Words to the compiler that are no instructions.  Left alone, gcc 12 and clang
  * 21 move loads of sums ahead and spill those that are in use, which halves the

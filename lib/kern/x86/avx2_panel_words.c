@@ -227,21 +227,12 @@ static void unpack_codes(struct avx2_panel *panel, int32_t b, int32_t half,
 
 /* ------------------------------------------------------------------- types */
 
-#define PANEL_WORDS(name, block, bytes)                          \
-    static void avx2_panel_##name(const struct moe__matmul *job) \
-    {                                                            \
-        static const struct avx2_panel_type type = {             \
-            .block_elems = block,                                \
-            .block_bytes = bytes,                                \
-            .n_tokens = PANEL_TILE,                              \
-            .n_cols = WORD_COLS,                                 \
-            .packed_bytes = sizeof(struct word_row),             \
-            .pack = pack_words_##block,                          \
-            .unpack = unpack_##name,                             \
-            .tile = tile_words_##block,                          \
-        };                                                       \
-        moe__avx2_panel_matmul(job, &type);                      \
-    }
+#define PANEL_WORDS(name, block, bytes)                                        \
+    PANEL_MATMUL(avx2_panel_##name, .block_elems = block,                      \
+                 .block_bytes = bytes, .n_tokens = PANEL_TILE,                 \
+                 .n_cols = WORD_COLS, .packed_bytes = sizeof(struct word_row), \
+                 .pack = pack_words_##block, .unpack = unpack_##name,          \
+                 .tile = tile_words_##block)
 
 PANEL_WORDS(q8_0, 32, 34)
 PANEL_WORDS(iq4_nl, 32, 18)

@@ -420,26 +420,16 @@ MOE__INLINE void unpack_any(struct avx2_panel *panel, int32_t b, int32_t half,
 
 /* ------------------------------------------------------------------- types */
 
-#define VNNI(name, block, bytes, unpack_fn, form, offset)                  \
-    static void pack_##name(void *to, const struct moe__act *x, size_t at, \
-                            int32_t n_cols)                                \
-    {                                                                      \
-        pack_##form(to, x, at, n_cols, offset);                            \
-    }                                                                      \
-    static void vnni_panel_##name(const struct moe__matmul *job)           \
-    {                                                                      \
-        static const struct avx2_panel_type type = {                       \
-            .block_elems = block,                                          \
-            .block_bytes = bytes,                                          \
-            .n_tokens = PANEL_TOKENS,                                      \
-            .n_cols = VNNI_COLS,                                           \
-            .packed_bytes = sizeof(struct vnni_row),                       \
-            .pack = pack_##name,                                           \
-            .unpack = unpack_fn,                                           \
-            .tile = add_##form,                                            \
-        };                                                                 \
-        moe__avx2_panel_matmul(job, &type);                                \
-    }
+#define VNNI(name, block, bytes, unpack_fn, form, offset)                      \
+    static void pack_##name(void *to, const struct moe__act *x, size_t at,     \
+                            int32_t n_cols)                                    \
+    {                                                                          \
+        pack_##form(to, x, at, n_cols, offset);                                \
+    }                                                                          \
+    PANEL_MATMUL(vnni_panel_##name, .block_elems = block,                      \
+                 .block_bytes = bytes, .n_tokens = PANEL_TOKENS,               \
+                 .n_cols = VNNI_COLS, .packed_bytes = sizeof(struct vnni_row), \
+                 .pack = pack_##name, .unpack = unpack_fn, .tile = add_##form)
 
 VNNI(q2_k, 256, 84, unpack_folded_q2_k, blocks_of_256_with_mins, 0)
 VNNI(q3_k, 256, 110, unpack_folded_q3_k, blocks_of_256, 124)
