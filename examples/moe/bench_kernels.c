@@ -278,7 +278,7 @@ static void cut_cell(struct cell *cell)
     const uint64_t row_bytes = cell->mat.row_bytes;
     const uint64_t n = (uint64_t)cell->job.n_tokens;
     const uint64_t n_rows = (uint64_t)cell->mat.n_rows;
-    uint64_t chunk = n >= 16 ? 64 : (64 << 10) / row_bytes / 16 * 16;
+    uint64_t chunk = n >= 16 ? 64 : (256 << 10) / row_bytes / 16 * 16;
     if (chunk < 16)
         chunk = 16;
     uint64_t rows = cell->is_cold

@@ -84,7 +84,7 @@ MOE__INLINE __m256i avx2_load_twice(const void *p)
 
 /* Lines fetched where a run begins, and how far ahead they are fetched later:
  * hardware follows a stream after some lines only, and not across pages. */
-#define AVX2_FIRST_LINES 8
+#define AVX2_FIRST_LINES 16
 #define AVX2_AHEAD (64 * AVX2_FIRST_LINES)
 
 /* To be called for each 64 bytes that are read of a row; harmless where nothing
