@@ -28,13 +28,11 @@ static uint32_t even_signs(uint32_t seven)
     return seven | (parity & 1) << 7;
 }
 
-/* n elements of `bits` bits each of a book's entry, as values, negated where a
- * bit of signs is set. */
-static void entry_to_codes(int8_t *q, int32_t n, uint32_t entry, int32_t bits,
-                           const int8_t *values, uint32_t signs)
+/* The n values of a book's entry, negated where a bit of signs is set. */
+static void entry_to_codes(int8_t *q, int32_t n, uint64_t entry, uint32_t signs)
 {
     for (int32_t i = 0; i < n; i++) {
-        int8_t value = values[entry >> bits * i & ((1u << bits) - 1)];
+        int8_t value = (int8_t)(entry >> 8 * i & 255);
         q[i] = signs >> i & 1 ? (int8_t)-value : value;
     }
 }
@@ -50,9 +48,9 @@ void moe__quant_iq2_xxs(struct moe__codes *codes, const uint8_t *block)
         codes->scale[2 * g] = codes->scale[2 * g + 1] =
             (int16_t)(2 * (signs >> 28) + 1);
         for (int32_t k = 0; k < 4; k++)
-            entry_to_codes(
-                codes->q + 32 * g + 8 * k, 8, moe__quant_iq2_xxs_book[index[k]],
-                2, moe__quant_iq2_values, even_signs(signs >> 7 * k & 127));
+            entry_to_codes(codes->q + 32 * g + 8 * k, 8,
+                           moe__quant_iq2_xxs_book[index[k]],
+                           even_signs(signs >> 7 * k & 127));
     }
 }
 
@@ -68,7 +66,7 @@ void moe__quant_iq2_xs(struct moe__codes *codes, const uint8_t *block)
     for (int32_t k = 0; k < 32; k++) {
         uint32_t word = moe__load_u16(block + 2 + 2 * k);
         entry_to_codes(codes->q + 8 * k, 8, moe__quant_iq2_xs_book[word & 511],
-                       2, moe__quant_iq2_values, even_signs(word >> 9));
+                       even_signs(word >> 9));
     }
 }
 
@@ -84,8 +82,8 @@ void moe__quant_iq2_s(struct moe__codes *codes, const uint8_t *block)
             (int16_t)(2 * (scales[g / 2] >> 4 * (g % 2) & 15) + 1);
     for (int32_t k = 0; k < 32; k++) {
         uint32_t index = qs[k] | (qh[k / 4] >> 2 * (k % 4) & 3u) << 8;
-        entry_to_codes(codes->q + 8 * k, 8, moe__quant_iq2_s_book[index], 2,
-                       moe__quant_iq2_values, signs[k]);
+        entry_to_codes(codes->q + 8 * k, 8, moe__quant_iq2_s_book[index],
+                       signs[k]);
     }
 }
 
@@ -101,8 +99,8 @@ void moe__quant_iq3_xxs(struct moe__codes *codes, const uint8_t *block)
         for (int32_t k = 0; k < 8; k++) {
             uint32_t eight = even_signs(signs >> 7 * (k / 2) & 127);
             entry_to_codes(codes->q + 32 * g + 4 * k, 4,
-                           moe__quant_iq3_xxs_book[block[2 + 8 * g + k]], 3,
-                           moe__quant_iq3_xxs_values, eight >> 4 * (k % 2));
+                           moe__quant_iq3_xxs_book[block[2 + 8 * g + k]],
+                           eight >> 4 * (k % 2));
         }
     }
 }
@@ -119,8 +117,7 @@ void moe__quant_iq3_s(struct moe__codes *codes, const uint8_t *block)
             (int16_t)(2 * (scales[g / 4] >> 4 * (g / 2 % 2) & 15) + 1);
     for (int32_t k = 0; k < 64; k++) {
         uint32_t index = qs[k] | (qh[k / 8] >> k % 8 & 1u) << 8;
-        entry_to_codes(codes->q + 4 * k, 4, moe__quant_iq3_s_book[index], 3,
-                       moe__quant_iq3_s_values,
+        entry_to_codes(codes->q + 4 * k, 4, moe__quant_iq3_s_book[index],
                        (uint32_t)signs[k / 2] >> 4 * (k % 2));
     }
 }
@@ -128,9 +125,9 @@ void moe__quant_iq3_s(struct moe__codes *codes, const uint8_t *block)
 /* IQ1: values -1, 0, 1, moved by 1/8 up or down: eight times that is whole. */
 static void iq1_entry(int8_t *q, uint32_t index, bool is_down)
 {
-    entry_to_codes(
-        q, 8, moe__quant_iq1_book[index], 2,
-        is_down ? moe__quant_iq1_down_values : moe__quant_iq1_up_values, 0);
+    entry_to_codes(q, 8, moe__quant_iq1_book[index], 0);
+    for (int32_t i = 0; i < 8 && is_down; i++)
+        q[i] = (int8_t)(q[i] - 2);
 }
 
 /* h d; u8 qs[32]; u16 qh[8]: four times three index bits, three bits of scale,

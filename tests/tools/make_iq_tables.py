@@ -3,8 +3,9 @@
 
 The books are facts of the format.  They are taken from the Python package
 "gguf" (MIT licence, pip install gguf==0.19.0), which holds the tables of ggml's
-ggml-common.h as hexadecimal text.  Here each entry becomes one uint16: the index
-of every element's value, `bits` bits wide, the first element lowest.
+ggml-common.h as hexadecimal text.  Here each entry is written as the index of
+every element's value, `bits` bits wide, the first element lowest; a macro turns
+it into the values.
 
     python3 tests/tools/make_iq_tables.py > lib/quant/iq_tables.c
     python3 tests/tools/make_iq_tables.py --hashes   (for test_quant.c)
@@ -26,25 +27,39 @@ HEAD = """\
  * 0.19.0; do not edit them by hand.  Entries are explained in iq_tables.h. */
 #include "quant/iq_tables.h"
 
+/* Values by index; IQ1's are 8 v + 1 for v = -1, 0, 1, as bytes. */
+#define IQ1_VALUE(i) ((i) == 0 ? 0xf9u : 8 * (i) - 7u)
+#define IQ2_VALUE(i) ((i) == 2 ? 43u : 17 * (i) + 8u)
+#define IQ3_XXS_VALUE(i) ((i) == 7 ? 62u : 8 * (i) + 4u)
+#define IQ3_S_VALUE(i) (2 * (i) + 1u)
+
+/* Entries by the indices of their elements: 2 bits each, or 3. */
+#define TWO(value, e) (value((e)&3u) | value((e) >> 2 & 3u) << 8)
+#define EIGHT(value, e)                                     \\
+    ((uint64_t)(TWO(value, e) | TWO(value, (e) >> 4) << 16) | \\
+     (uint64_t)(TWO(value, (e) >> 8) | TWO(value, (e) >> 12) << 16) << 32)
+#define FOUR(value, e)                              \\
+    (value((e)&7u) | value((e) >> 3 & 7u) << 8 |    \\
+     value((e) >> 6 & 7u) << 16 | value((e) >> 9 & 7u) << 24)
+#define A(e) EIGHT(IQ1_VALUE, e)
+#define B(e) EIGHT(IQ2_VALUE, e)
+#define C(e) FOUR(IQ3_XXS_VALUE, e)
+#define D(e) FOUR(IQ3_S_VALUE, e)
+
 """
 
-# name in C, class in gguf, bits per element
+# name in C, class in gguf, bits per element, macro
 BOOKS = [
-    ("iq1", "IQ1_S", 2),
-    ("iq2_xxs", "IQ2_XXS", 2),
-    ("iq2_xs", "IQ2_XS", 2),
-    ("iq2_s", "IQ2_S", 2),
-    ("iq3_xxs", "IQ3_XXS", 3),
-    ("iq3_s", "IQ3_S", 3),
+    ("iq1", "IQ1_S", 2, "A"),
+    ("iq2_xxs", "IQ2_XXS", 2, "B"),
+    ("iq2_xs", "IQ2_XS", 2, "B"),
+    ("iq2_s", "IQ2_S", 2, "B"),
+    ("iq3_xxs", "IQ3_XXS", 3, "C"),
+    ("iq3_s", "IQ3_S", 3, "D"),
 ]
 
 # name in C, values
 VALUES = [
-    ("iq1_down", [8 * v - 1 for v in quants.IQ1_S.grid_map]),
-    ("iq1_up", [8 * v + 1 for v in quants.IQ1_S.grid_map]),
-    ("iq2", quants.IQ2_XXS.grid_map),
-    ("iq3_xxs", quants.IQ3_XXS.grid_map),
-    ("iq3_s", quants.IQ3_S.grid_map),
     ("iq4", quants.IQ4_NL.kvalues),
     ("fp4", quants.MXFP4.kvalues),
 ]
@@ -83,7 +98,7 @@ def fnv1a(data):
 
 def main():
     if "--hashes" in sys.argv:
-        for c_name, name, _ in BOOKS:
+        for c_name, name, _, _ in BOOKS:
             data = bytes(v & 255 for row in grid(name) for v in row)
             print(f"{c_name}: 0x{fnv1a(data):016x}")
         return
@@ -92,12 +107,13 @@ def main():
         n = 16 if len(values) == 16 else 8
         parts.append(c_array(f"const int8_t moe__quant_{c_name}_values[{n}]",
                              [str(v) for v in values]))
-    for c_name, name, bits in BOOKS:
+    for c_name, name, bits, macro in BOOKS:
         values = list(getattr(quants, name).grid_map)
         rows = grid(name)
         parts.append(c_array(
-            f"const uint16_t moe__quant_{c_name}_book[{len(rows)}]",
-            [f"0x{pack(row, values, bits):04x}" for row in rows]))
+            f"const uint{64 if bits == 2 else 32}_t "
+            f"moe__quant_{c_name}_book[{len(rows)}]",
+            [f"{macro}(0x{pack(row, values, bits):04x})" for row in rows]))
     print(HEAD + "\n".join(parts), end="")
 
 

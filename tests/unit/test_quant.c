@@ -210,31 +210,26 @@ static void every_book_entry_is_the_formats(void)
 {
     static const struct {
         const char *name;
-        const uint16_t *book; /* [n] */
-        const int8_t *values;
-        int32_t n, bits, move; /* move: what IQ1 adds to eight times a value */
+        const uint64_t *eights; /* [n], or: */
+        const uint32_t *fours;
+        int32_t n;
         uint64_t want;
     } rows[] = {
-        {"iq1", moe__quant_iq1_book, moe__quant_iq1_up_values, 2048, 2, 1,
-         0x6703ed863501ae2eu},
-        {"iq2_xxs", moe__quant_iq2_xxs_book, moe__quant_iq2_values, 256, 2, 0,
-         0xbb4ee025b5ac6e8eu},
-        {"iq2_xs", moe__quant_iq2_xs_book, moe__quant_iq2_values, 512, 2, 0,
-         0xc9b1ee61e79909bdu},
-        {"iq2_s", moe__quant_iq2_s_book, moe__quant_iq2_values, 1024, 2, 0,
-         0x123edd38a3b62b90u},
-        {"iq3_xxs", moe__quant_iq3_xxs_book, moe__quant_iq3_xxs_values, 256, 3,
-         0, 0xdfa5dc83d6a155d5u},
-        {"iq3_s", moe__quant_iq3_s_book, moe__quant_iq3_s_values, 512, 3, 0,
-         0xfa37020c25b44829u},
+        {"iq1", moe__quant_iq1_book, NULL, 2048, 0x6703ed863501ae2eu},
+        {"iq2_xxs", moe__quant_iq2_xxs_book, NULL, 256, 0xbb4ee025b5ac6e8eu},
+        {"iq2_xs", moe__quant_iq2_xs_book, NULL, 512, 0xc9b1ee61e79909bdu},
+        {"iq2_s", moe__quant_iq2_s_book, NULL, 1024, 0x123edd38a3b62b90u},
+        {"iq3_xxs", NULL, moe__quant_iq3_xxs_book, 256, 0xdfa5dc83d6a155d5u},
+        {"iq3_s", NULL, moe__quant_iq3_s_book, 512, 0xfa37020c25b44829u},
     };
     for (size_t r = 0; r < MOE__COUNT(rows); r++) {
         uint64_t hash = 0xcbf29ce484222325u;
-        int32_t bits = rows[r].bits, mask = (1 << bits) - 1;
         for (int32_t i = 0; i < rows[r].n; i++)
-            for (int32_t k = 0; k < (bits == 2 ? 8 : 4); k++) {
-                int32_t v = rows[r].values[rows[r].book[i] >> bits * k & mask];
-                v = rows[r].move ? (v - rows[r].move) / 8 : v;
+            for (int32_t k = 0; k < (rows[r].eights != NULL ? 8 : 4); k++) {
+                uint64_t entry = rows[r].eights != NULL ? rows[r].eights[i]
+                                                        : rows[r].fours[i];
+                int32_t v = (int8_t)(entry >> 8 * k & 255);
+                v = r == 0 ? (v - 1) / 8 : v; /* IQ1's are 8 v + 1 */
                 hash = (hash ^ (uint8_t)v) * 0x100000001b3u;
             }
         CHECK(hash == rows[r].want, "%s", rows[r].name);

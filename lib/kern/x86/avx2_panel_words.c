@@ -17,6 +17,7 @@
 #include "kern/fill.h"
 
 #if MOE__HAS_AVX2
+#include "kern/x86/avx2_expand.h"
 #include "kern/x86/avx2_panel.h"
 
 MOE__TARGET_BEGIN("avx2,fma,f16c")
@@ -198,18 +199,18 @@ static void unpack_iq4_xs(struct avx2_panel *panel, int32_t b, int32_t half,
     }
 }
 
-/* Any type: by the codes that define it. */
+/* Types with code books. */
 static void unpack_codes(struct avx2_panel *panel, int32_t b, int32_t half,
-                         const uint8_t *const row[8], size_t at, int32_t type)
+                         const uint8_t *const row[8], size_t at,
+                         moe__expand_fn *expand)
 {
-    const struct moe__type_info *info = moe__type_info(type);
     uint8_t q[8][256];
     const uint8_t *const part[8] = {q[0], q[1], q[2], q[3],
                                     q[4], q[5], q[6], q[7]};
     int16_t scale[16][8][2]; /* of each group of 16 */
     for (int32_t r = 0; r < 8; r++) {
         struct moe__codes codes;
-        info->expand(&codes, row[r] + at);
+        expand(&codes, row[r] + at);
         memcpy(q[r], codes.q, sizeof q[r]);
         panel->d[b][8 * half + r] = codes.d;
         for (int32_t g = 0; g < 16; g++)
@@ -238,22 +239,22 @@ PANEL_WORDS(q8_0, 32, 34)
 PANEL_WORDS(iq4_nl, 32, 18)
 PANEL_WORDS(iq4_xs, 256, 136)
 
-#define PANEL_CODES(name, number, bytes)                                 \
+#define PANEL_CODES(name, bytes)                                         \
     static void unpack_##name(struct avx2_panel *panel, int32_t b,       \
                               int32_t half, const uint8_t *const row[8], \
                               size_t at)                                 \
     {                                                                    \
-        unpack_codes(panel, b, half, row, at, number);                   \
+        unpack_codes(panel, b, half, row, at, moe__avx2_expand_##name);  \
     }                                                                    \
     PANEL_WORDS(name, 256, bytes)
 
-PANEL_CODES(iq1_s, MOE__IQ1_S, 50)
-PANEL_CODES(iq1_m, MOE__IQ1_M, 56)
-PANEL_CODES(iq2_xxs, MOE__IQ2_XXS, 66)
-PANEL_CODES(iq2_xs, MOE__IQ2_XS, 74)
-PANEL_CODES(iq2_s, MOE__IQ2_S, 82)
-PANEL_CODES(iq3_xxs, MOE__IQ3_XXS, 98)
-PANEL_CODES(iq3_s, MOE__IQ3_S, 110)
+PANEL_CODES(iq1_s, 50)
+PANEL_CODES(iq1_m, 56)
+PANEL_CODES(iq2_xxs, 66)
+PANEL_CODES(iq2_xs, 74)
+PANEL_CODES(iq2_s, 82)
+PANEL_CODES(iq3_xxs, 98)
+PANEL_CODES(iq3_s, 110)
 
 MOE__TARGET_END
 

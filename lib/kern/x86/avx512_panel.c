@@ -28,6 +28,7 @@
 #include "kern/fill.h"
 
 #if MOE__HAS_AVX2
+#include "kern/x86/avx2_expand.h"
 #include "kern/x86/avx2_panel.h"
 
 #define VNNI_COLS 512 /* of a panel: both operands stay in the first cache */
@@ -397,16 +398,15 @@ static void unpack_whole_q8_0(struct avx2_panel *panel, int32_t b, int32_t half,
     put_signed(panel, 8 * b + 4, half, row, at + 18);
 }
 
-/* Any type: by the codes that define it. */
+/* Types with code books. */
 MOE__INLINE void unpack_any(struct avx2_panel *panel, int32_t b, int32_t half,
                             const uint8_t *const row[8], size_t at,
-                            int32_t type)
+                            moe__expand_fn *expand)
 {
-    const struct moe__type_info *info = moe__type_info(type);
     struct moe__codes codes[8];
     const uint8_t *q[8];
     for (int32_t r = 0; r < 8; r++) {
-        info->expand(&codes[r], row[r] + at);
+        expand(&codes[r], row[r] + at);
         q[r] = (const uint8_t *)codes[r].q;
         panel->d[b][8 * half + r] = codes[r].d;
         for (int32_t g = 0; g < 16; g++) {
@@ -445,22 +445,22 @@ VNNI(q8_0, 32, 34, unpack_whole_q8_0, blocks_of_32, 128)
 VNNI(iq4_nl, 32, 18, unpack_whole_iq4_nl, blocks_of_32, 128)
 VNNI(mxfp4, 32, 17, moe__avx2_unpack_mxfp4, blocks_of_32, 12)
 
-#define VNNI_ANY(name, number, bytes, form)                                    \
+#define VNNI_ANY(name, bytes, form)                                            \
     static void unpack_whole_##name(struct avx2_panel *panel, int32_t b,       \
                                     int32_t half, const uint8_t *const row[8], \
                                     size_t at)                                 \
     {                                                                          \
-        unpack_any(panel, b, half, row, at, number);                           \
+        unpack_any(panel, b, half, row, at, moe__avx2_expand_##name);          \
     }                                                                          \
     VNNI(name, 256, bytes, unpack_whole_##name, form, 128)
 
-VNNI_ANY(iq1_s, MOE__IQ1_S, 50, groups_of_16)
-VNNI_ANY(iq1_m, MOE__IQ1_M, 56, groups_of_16)
-VNNI_ANY(iq2_xxs, MOE__IQ2_XXS, 66, groups_of_16)
-VNNI_ANY(iq2_xs, MOE__IQ2_XS, 74, groups_of_16)
-VNNI_ANY(iq2_s, MOE__IQ2_S, 82, groups_of_16)
-VNNI_ANY(iq3_xxs, MOE__IQ3_XXS, 98, groups_of_16)
-VNNI_ANY(iq3_s, MOE__IQ3_S, 110, groups_of_16)
+VNNI_ANY(iq1_s, 50, groups_of_16)
+VNNI_ANY(iq1_m, 56, groups_of_16)
+VNNI_ANY(iq2_xxs, 66, groups_of_16)
+VNNI_ANY(iq2_xs, 74, groups_of_16)
+VNNI_ANY(iq2_s, 82, groups_of_16)
+VNNI_ANY(iq3_xxs, 98, groups_of_16)
+VNNI_ANY(iq3_s, 110, groups_of_16)
 
 MOE__TARGET_END
 
