@@ -32,9 +32,9 @@ MOE__INLINE __m128i load_128(const void *p)
     return _mm_loadu_si128((const __m128i *)p);
 }
 
-MOE__INLINE float half_to_float(const uint8_t *p)
+MOE__INLINE float half_to_float(uint32_t half)
 {
-    return moe__f16_to_f32(moe__load_u16(p));
+    return _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128((int32_t)half)));
 }
 
 MOE__INLINE __m256i and_words(__m256i x, int32_t mask)
@@ -213,7 +213,7 @@ void moe__avx2_expand_iq2_xxs(struct moe__codes *codes, const uint8_t *block)
     const __m256i a = avx2_load_bytes(block + 2);
     const __m256i c = avx2_load_bytes(block + 34);
     const __m256i bytes = every_second(a, c, 0);
-    codes->d = half_to_float(block) * 0.125f;
+    codes->d = half_to_float(moe__load_u16(block)) * 0.125f;
     put_bytes(&b, 0, _mm256_castsi256_si128(bytes));
     put_bytes(&b, 16, _mm256_extracti128_si256(bytes, 1));
     put_signs_and_scales(codes, &b, every_second(a, c, 1));
@@ -225,7 +225,7 @@ void moe__avx2_expand_iq2_xs(struct moe__codes *codes, const uint8_t *block)
     struct iq_block b;
     const __m256i first = avx2_load_bytes(block + 2);
     const __m256i second = avx2_load_bytes(block + 34);
-    codes->d = half_to_float(block) * 0.125f;
+    codes->d = half_to_float(moe__load_u16(block)) * 0.125f;
     store_256(b.index, and_words(first, 511));
     store_256(b.index + 16, and_words(second, 511));
     const __m256i sevens = _mm256_permute4x64_epi64(
@@ -242,7 +242,7 @@ void moe__avx2_expand_iq2_s(struct moe__codes *codes, const uint8_t *block)
     const __m256i times =
         _mm256_set1_epi64x((int64_t)256 | 64ll << 16 | 16ll << 32 | 4ll << 48);
     struct iq_block b;
-    codes->d = half_to_float(block) * 0.125f;
+    codes->d = half_to_float(moe__load_u16(block)) * 0.125f;
     MOE__UNROLL
     for (int32_t h = 0; h < 2; h++)
         put_bytes_and(
@@ -256,7 +256,7 @@ void moe__avx2_expand_iq2_s(struct moe__codes *codes, const uint8_t *block)
 void moe__avx2_expand_iq3_xxs(struct moe__codes *codes, const uint8_t *block)
 {
     struct iq_block b;
-    codes->d = half_to_float(block) * 0.25f;
+    codes->d = half_to_float(moe__load_u16(block)) * 0.25f;
     MOE__UNROLL
     for (int32_t k = 0; k < 64; k += 16)
         put_bytes(&b, k, load_128(block + 2 + k));
@@ -269,7 +269,7 @@ void moe__avx2_expand_iq3_s(struct moe__codes *codes, const uint8_t *block)
     const __m256i times = _mm256_broadcastsi128_si256(
         _mm_setr_epi16(256, 128, 64, 32, 16, 8, 4, 2));
     struct iq_block b;
-    codes->d = half_to_float(block);
+    codes->d = half_to_float(moe__load_u16(block));
     MOE__UNROLL
     for (int32_t h = 0; h < 4; h++)
         put_bytes_and(
@@ -294,7 +294,7 @@ void moe__avx2_expand_iq1_s(struct moe__codes *codes, const uint8_t *block)
         _mm_setr_epi8(0, 1, 0, 1, 0, 1, 0, 1, 2, 3, 2, 3, 2, 3, 2, 3));
     const __m128i qh = load_128(block + 34);
     struct iq_block b;
-    codes->d = half_to_float(block) * 0.125f;
+    codes->d = half_to_float(moe__load_u16(block)) * 0.125f;
     MOE__UNROLL
     for (int32_t h = 0; h < 2; h++) {
         /* words 4 h .. 4 h + 3, four times each */
@@ -333,7 +333,7 @@ void moe__avx2_expand_iq1_m(struct moe__codes *codes, const uint8_t *block)
     MOE__UNROLL
     for (int32_t w = 0; w < 4; w++)
         d |= (uint32_t)(moe__load_u16(scales + 2 * w) >> 12) << 4 * w;
-    codes->d = moe__f16_to_f32((uint16_t)d) * 0.125f;
+    codes->d = half_to_float(d) * 0.125f;
     /* each word four times, its bits 0, 3, 6, 9 and up to bit 9 */
     const __m128i words =
         _mm_loadl_epi64((const __m128i *)(const void *)scales);
@@ -373,7 +373,7 @@ void moe__avx2_expand_tq1_0(struct moe__codes *codes, const uint8_t *block)
             y = _mm256_broadcastsi128_si256(load_128(block + 32));
     __m256i z = _mm256_set1_epi32((int32_t)moe__load_u32(block + 48));
     __m256i last = z;
-    codes->d = half_to_float(block + 52);
+    codes->d = half_to_float(moe__load_u16(block + 52));
     _mm256_storeu_si256((__m256i *)(void *)codes->scale, _mm256_set1_epi16(1));
     for (int32_t n = 0; n < 5; n++) {
         store_256(codes->q + 32 * n, first_digit(x));

@@ -268,13 +268,13 @@ void moe__avx2_fill_panel_words(struct moe__kern *kern)
         {MOE__Q8_0, 10, avx2_panel_q8_0},
         {MOE__IQ4_NL, 7, avx2_panel_iq4_nl},
         {MOE__IQ4_XS, 7, avx2_panel_iq4_xs},
-        {MOE__IQ1_S, 96, avx2_panel_iq1_s},
-        {MOE__IQ1_M, 136, avx2_panel_iq1_m},
-        {MOE__IQ2_XXS, 136, avx2_panel_iq2_xxs},
-        {MOE__IQ2_XS, 136, avx2_panel_iq2_xs},
-        {MOE__IQ2_S, 136, avx2_panel_iq2_s},
-        {MOE__IQ3_XXS, 160, avx2_panel_iq3_xxs},
-        {MOE__IQ3_S, 160, avx2_panel_iq3_s},
+        {MOE__IQ1_S, 40, avx2_panel_iq1_s},
+        {MOE__IQ1_M, 40, avx2_panel_iq1_m},
+        {MOE__IQ2_XXS, 40, avx2_panel_iq2_xxs},
+        {MOE__IQ2_XS, 40, avx2_panel_iq2_xs},
+        {MOE__IQ2_S, 40, avx2_panel_iq2_s},
+        {MOE__IQ3_XXS, 40, avx2_panel_iq3_xxs},
+        {MOE__IQ3_S, 40, avx2_panel_iq3_s},
     };
     for (size_t i = 0; i < MOE__COUNT(panels); i++) {
         kern->panel[panels[i].type] = panels[i].panel;

@@ -484,13 +484,13 @@ void moe__avx512_fill_panel(struct moe__kern *kern)
         {MOE__IQ4_NL, 4, vnni_panel_iq4_nl},
         {MOE__IQ4_XS, 3, vnni_panel_iq4_xs},
         {MOE__MXFP4, 3, vnni_panel_mxfp4},
-        {MOE__IQ1_S, 48, vnni_panel_iq1_s},
-        {MOE__IQ1_M, 72, vnni_panel_iq1_m},
-        {MOE__IQ2_XXS, 72, vnni_panel_iq2_xxs},
-        {MOE__IQ2_XS, 72, vnni_panel_iq2_xs},
-        {MOE__IQ2_S, 72, vnni_panel_iq2_s},
-        {MOE__IQ3_XXS, 88, vnni_panel_iq3_xxs},
-        {MOE__IQ3_S, 88, vnni_panel_iq3_s},
+        {MOE__IQ1_S, 4, vnni_panel_iq1_s},
+        {MOE__IQ1_M, 4, vnni_panel_iq1_m},
+        {MOE__IQ2_XXS, 4, vnni_panel_iq2_xxs},
+        {MOE__IQ2_XS, 4, vnni_panel_iq2_xs},
+        {MOE__IQ2_S, 4, vnni_panel_iq2_s},
+        {MOE__IQ3_XXS, 4, vnni_panel_iq3_xxs},
+        {MOE__IQ3_S, 4, vnni_panel_iq3_s},
     };
     for (size_t i = 0; i < MOE__COUNT(panels); i++) {
         kern->panel[panels[i].type] = panels[i].panel;
