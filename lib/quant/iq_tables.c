@@ -12,7 +12,8 @@
 #define IQ3_XXS_VALUE(i) ((i) == 7 ? 62u : 8 * (i) + 4u)
 #define IQ3_S_VALUE(i) (2 * (i) + 1u)
 
-/* Entries by the indices of their elements: 2 bits each, or 3. */
+/* Entries by the indices of their elements: 2 bits each, or 3.  Of the books A
+ * is IQ1, B is IQ2, C is IQ3_XXS and D is IQ3_S. */
 #define TWO(value, e) (value((e) & 3u) | value((e) >> 2 & 3u) << 8)
 #define EIGHT(value, e)                                       \
     ((uint64_t)(TWO(value, e) | TWO(value, (e) >> 4) << 16) | \

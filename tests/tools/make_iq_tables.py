@@ -33,13 +33,14 @@ HEAD = """\
 #define IQ3_XXS_VALUE(i) ((i) == 7 ? 62u : 8 * (i) + 4u)
 #define IQ3_S_VALUE(i) (2 * (i) + 1u)
 
-/* Entries by the indices of their elements: 2 bits each, or 3. */
-#define TWO(value, e) (value((e)&3u) | value((e) >> 2 & 3u) << 8)
-#define EIGHT(value, e)                                     \\
+/* Entries by the indices of their elements: 2 bits each, or 3.  Of the books A
+ * is IQ1, B is IQ2, C is IQ3_XXS and D is IQ3_S. */
+#define TWO(value, e) (value((e) & 3u) | value((e) >> 2 & 3u) << 8)
+#define EIGHT(value, e)                                       \\
     ((uint64_t)(TWO(value, e) | TWO(value, (e) >> 4) << 16) | \\
      (uint64_t)(TWO(value, (e) >> 8) | TWO(value, (e) >> 12) << 16) << 32)
-#define FOUR(value, e)                              \\
-    (value((e)&7u) | value((e) >> 3 & 7u) << 8 |    \\
+#define FOUR(value, e)                             \\
+    (value((e) & 7u) | value((e) >> 3 & 7u) << 8 | \\
      value((e) >> 6 & 7u) << 16 | value((e) >> 9 & 7u) << 24)
 #define A(e) EIGHT(IQ1_VALUE, e)
 #define B(e) EIGHT(IQ2_VALUE, e)

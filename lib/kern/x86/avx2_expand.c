@@ -198,7 +198,7 @@ MOE__INLINE void put_signs_and_scales(struct moe__codes *codes,
 /* ------------------------------------------------------------------ types */
 
 /* Words 0, 2, 4 .. or 1, 3, 5 .. of 16. */
-MOE__INLINE __m256i every_second(__m256i a, __m256i b, int32_t first)
+MOE__INLINE __m256i select_words(__m256i a, __m256i b, int32_t first)
 {
     __m256 x = _mm256_castsi256_ps(a), y = _mm256_castsi256_ps(b);
     x = first == 0 ? _mm256_shuffle_ps(x, y, _MM_SHUFFLE(2, 0, 2, 0))
@@ -212,11 +212,11 @@ void moe__avx2_expand_iq2_xxs(struct moe__codes *codes, const uint8_t *block)
     struct iq_block b;
     const __m256i a = avx2_load_bytes(block + 2);
     const __m256i c = avx2_load_bytes(block + 34);
-    const __m256i bytes = every_second(a, c, 0);
+    const __m256i bytes = select_words(a, c, 0);
     codes->d = half_to_float(moe__load_u16(block)) * 0.125f;
     put_bytes(&b, 0, _mm256_castsi256_si128(bytes));
     put_bytes(&b, 16, _mm256_extracti128_si256(bytes, 1));
-    put_signs_and_scales(codes, &b, every_second(a, c, 1));
+    put_signs_and_scales(codes, &b, select_words(a, c, 1));
     put_eights(codes, &b, moe__quant_iq2_xxs_book, IQ_NEGATED);
 }
 
