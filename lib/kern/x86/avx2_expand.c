@@ -44,14 +44,19 @@ MOE__INLINE __m256i and_words(__m256i x, int32_t mask)
 
 /* ---------------------------------------------------------------- entries */
 
-MOE__INLINE __m256i look_up_eights(const uint64_t *book, const uint16_t *at)
+/* Entries of group g of 32 codes. */
+MOE__INLINE __m256i look_up_eights(const uint64_t *book, const uint16_t *index,
+                                   int32_t g)
 {
+    const uint16_t *at = index + 4 * g;
     return _mm256_setr_epi64x((int64_t)book[at[0]], (int64_t)book[at[1]],
                               (int64_t)book[at[2]], (int64_t)book[at[3]]);
 }
 
-MOE__INLINE __m256i look_up_fours(const uint32_t *book, const uint16_t *at)
+MOE__INLINE __m256i look_up_fours(const uint32_t *book, const uint16_t *index,
+                                  int32_t g)
 {
+    const uint16_t *at = index + 8 * g;
     return _mm256_setr_epi32((int32_t)book[at[0]], (int32_t)book[at[1]],
                              (int32_t)book[at[2]], (int32_t)book[at[3]],
                              (int32_t)book[at[4]], (int32_t)book[at[5]],
@@ -75,25 +80,6 @@ MOE__INLINE __m256i change_codes(__m256i q, uint32_t bits,
     return change == IQ_NEGATED
                ? _mm256_sub_epi8(_mm256_xor_si256(q, mask), mask)
                : _mm256_add_epi8(q, _mm256_add_epi8(mask, mask));
-}
-
-MOE__INLINE void put_eights(struct moe__codes *codes,
-                            const struct iq_block *block, const uint64_t *book,
-                            enum iq_change change)
-{
-    for (int32_t g = 0; g < 8; g++)
-        store_256(codes->q + 32 * g,
-                  change_codes(look_up_eights(book, block->index + 4 * g),
-                               block->bits[g], change));
-}
-
-MOE__INLINE void put_fours(struct moe__codes *codes,
-                           const struct iq_block *block, const uint32_t *book)
-{
-    for (int32_t g = 0; g < 8; g++)
-        store_256(codes->q + 32 * g,
-                  change_codes(look_up_fours(book, block->index + 8 * g),
-                               block->bits[g], IQ_NEGATED));
 }
 
 /* ---------------------------------------------------------------- indices */
@@ -207,75 +193,71 @@ MOE__INLINE __m256i select_words(__m256i a, __m256i b, int32_t first)
                                     _MM_SHUFFLE(3, 1, 2, 0));
 }
 
-void moe__avx2_expand_iq2_xxs(struct moe__codes *codes, const uint8_t *block)
+MOE__INLINE void open_iq2_xxs(struct moe__codes *codes, struct iq_block *b,
+                              const uint8_t *block)
 {
-    struct iq_block b;
     const __m256i a = avx2_load_bytes(block + 2);
     const __m256i c = avx2_load_bytes(block + 34);
     const __m256i bytes = select_words(a, c, 0);
     codes->d = half_to_float(moe__load_u16(block)) * 0.125f;
-    put_bytes(&b, 0, _mm256_castsi256_si128(bytes));
-    put_bytes(&b, 16, _mm256_extracti128_si256(bytes, 1));
-    put_signs_and_scales(codes, &b, select_words(a, c, 1));
-    put_eights(codes, &b, moe__quant_iq2_xxs_book, IQ_NEGATED);
+    put_bytes(b, 0, _mm256_castsi256_si128(bytes));
+    put_bytes(b, 16, _mm256_extracti128_si256(bytes, 1));
+    put_signs_and_scales(codes, b, select_words(a, c, 1));
 }
 
-void moe__avx2_expand_iq2_xs(struct moe__codes *codes, const uint8_t *block)
+MOE__INLINE void open_iq2_xs(struct moe__codes *codes, struct iq_block *b,
+                             const uint8_t *block)
 {
-    struct iq_block b;
     const __m256i first = avx2_load_bytes(block + 2);
     const __m256i second = avx2_load_bytes(block + 34);
     codes->d = half_to_float(moe__load_u16(block)) * 0.125f;
-    store_256(b.index, and_words(first, 511));
-    store_256(b.index + 16, and_words(second, 511));
+    store_256(b->index, and_words(first, 511));
+    store_256(b->index + 16, and_words(second, 511));
     const __m256i sevens = _mm256_permute4x64_epi64(
         _mm256_packus_epi16(_mm256_srli_epi16(first, 9),
                             _mm256_srli_epi16(second, 9)),
         _MM_SHUFFLE(3, 1, 2, 0));
-    store_256(b.bits, even_bytes(sevens));
+    store_256(b->bits, even_bytes(sevens));
     put_nibble_scales(codes, block + 66);
-    put_eights(codes, &b, moe__quant_iq2_xs_book, IQ_NEGATED);
 }
 
-void moe__avx2_expand_iq2_s(struct moe__codes *codes, const uint8_t *block)
+MOE__INLINE void open_iq2_s(struct moe__codes *codes, struct iq_block *b,
+                            const uint8_t *block)
 {
     const __m256i times =
         _mm256_set1_epi64x((int64_t)256 | 64ll << 16 | 16ll << 32 | 4ll << 48);
-    struct iq_block b;
     codes->d = half_to_float(moe__load_u16(block)) * 0.125f;
     MOE__UNROLL
     for (int32_t h = 0; h < 2; h++)
         put_bytes_and(
-            &b, 16 * h, block + 2 + 16 * h,
+            b, 16 * h, block + 2 + 16 * h,
             move_high(repeat_bytes(block + 66, 4 * h, 4), times, 0, 0x300));
-    store_256(b.bits, avx2_load_bytes(block + 34));
+    store_256(b->bits, avx2_load_bytes(block + 34));
     put_nibble_scales(codes, block + 74);
-    put_eights(codes, &b, moe__quant_iq2_s_book, IQ_NEGATED);
 }
 
-void moe__avx2_expand_iq3_xxs(struct moe__codes *codes, const uint8_t *block)
+MOE__INLINE void open_iq3_xxs(struct moe__codes *codes, struct iq_block *b,
+                              const uint8_t *block)
 {
-    struct iq_block b;
     codes->d = half_to_float(moe__load_u16(block)) * 0.25f;
     MOE__UNROLL
     for (int32_t k = 0; k < 64; k += 16)
-        put_bytes(&b, k, load_128(block + 2 + k));
-    put_signs_and_scales(codes, &b, avx2_load_bytes(block + 66));
-    put_fours(codes, &b, moe__quant_iq3_xxs_book);
+        put_bytes(b, k, load_128(block + 2 + k));
+    put_signs_and_scales(codes, b, avx2_load_bytes(block + 66));
 }
 
-void moe__avx2_expand_iq3_s(struct moe__codes *codes, const uint8_t *block)
+MOE__INLINE void open_iq3_s(struct moe__codes *codes, struct iq_block *b,
+                            const uint8_t *block)
 {
     const __m256i times = _mm256_broadcastsi128_si256(
         _mm_setr_epi16(256, 128, 64, 32, 16, 8, 4, 2));
-    struct iq_block b;
     codes->d = half_to_float(moe__load_u16(block));
     MOE__UNROLL
     for (int32_t h = 0; h < 4; h++)
         put_bytes_and(
-            &b, 16 * h, block + 2 + 16 * h,
+            b, 16 * h, block + 2 + 16 * h,
             move_high(repeat_bytes(block + 66, 2 * h, 8), times, 0, 0x100));
-    store_256(b.bits, avx2_load_bytes(block + 74));
+    store_256(b->bits, avx2_load_bytes(block + 74));
     /* four bytes, each in two words of 32 bits */
     const __m256i byte = _mm256_cvtepu8_epi32(_mm_shuffle_epi8(
         _mm_cvtsi32_si128((int32_t)moe__load_u32(block + 106)),
@@ -283,17 +265,16 @@ void moe__avx2_expand_iq3_s(struct moe__codes *codes, const uint8_t *block)
     const __m256i nibble =
         _mm256_srlv_epi32(byte, _mm256_setr_epi32(0, 4, 0, 4, 0, 4, 0, 4));
     put_scales_32(codes, _mm256_and_si256(nibble, _mm256_set1_epi32(15)));
-    put_fours(codes, &b, moe__quant_iq3_s_book);
 }
 
-void moe__avx2_expand_iq1_s(struct moe__codes *codes, const uint8_t *block)
+MOE__INLINE void open_iq1_s(struct moe__codes *codes, struct iq_block *b,
+                            const uint8_t *block)
 {
     const __m256i times =
         _mm256_set1_epi64x((int64_t)512 | 64ll << 16 | 8ll << 32 | 1ll << 48);
     const __m256i first = _mm256_broadcastsi128_si256(
         _mm_setr_epi8(0, 1, 0, 1, 0, 1, 0, 1, 2, 3, 2, 3, 2, 3, 2, 3));
     const __m128i qh = load_128(block + 34);
-    struct iq_block b;
     codes->d = half_to_float(moe__load_u16(block)) * 0.125f;
     MOE__UNROLL
     for (int32_t h = 0; h < 2; h++) {
@@ -303,31 +284,30 @@ void moe__avx2_expand_iq1_s(struct moe__codes *codes, const uint8_t *block)
             _mm256_castsi128_si256(four),
             _mm256_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1));
         put_bytes_and(
-            &b, 16 * h, block + 2 + 16 * h,
+            b, 16 * h, block + 2 + 16 * h,
             move_high(_mm256_shuffle_epi8(two, first), times, 1, 0x700));
     }
-    store_256(b.bits, _mm256_cvtepi16_epi32(_mm_srai_epi16(qh, 15)));
+    store_256(b->bits, _mm256_cvtepi16_epi32(_mm_srai_epi16(qh, 15)));
     put_scales_32(codes, _mm256_and_si256(
                              _mm256_srli_epi32(_mm256_cvtepu16_epi32(qh), 12),
                              _mm256_set1_epi32(7)));
-    put_eights(codes, &b, moe__quant_iq1_book, IQ_LESS_2);
 }
 
-void moe__avx2_expand_iq1_m(struct moe__codes *codes, const uint8_t *block)
+MOE__INLINE void open_iq1_m(struct moe__codes *codes, struct iq_block *b,
+                            const uint8_t *block)
 {
     const __m256i times = _mm256_set1_epi32(256 | 16 << 16);
     const uint8_t *scales = block + 48;
-    struct iq_block b;
     __m256i down[2];
     uint32_t d = 0;
     MOE__UNROLL
     for (int32_t h = 0; h < 2; h++) {
         const __m256i nibbles =
             _mm256_mullo_epi16(repeat_bytes(block + 32 + 8 * h, 0, 2), times);
-        put_bytes_and(&b, 16 * h, block + 16 * h, and_words(nibbles, 0x700));
+        put_bytes_and(b, 16 * h, block + 16 * h, and_words(nibbles, 0x700));
         down[h] = _mm256_srai_epi16(_mm256_slli_epi16(nibbles, 4), 15);
     }
-    store_256(b.bits,
+    store_256(b->bits,
               _mm256_permute4x64_epi64(_mm256_packs_epi16(down[0], down[1]),
                                        _MM_SHUFFLE(3, 1, 2, 0)));
     MOE__UNROLL
@@ -345,8 +325,98 @@ void moe__avx2_expand_iq1_m(struct moe__codes *codes, const uint8_t *block)
                                 _mm256_set1_epi64x((int64_t)512 | 64ll << 16 |
                                                    8ll << 32 | 1ll << 48),
                                 9, 7));
-    put_eights(codes, &b, moe__quant_iq1_book, IQ_LESS_2);
 }
+
+/* ------------------------------------------------- expanding, multiplying */
+
+/* Entries of group g of 32 codes. */
+typedef __m256i look_up_fn(const struct iq_block *b, int32_t g);
+typedef void open_fn(struct moe__codes *codes, struct iq_block *b,
+                     const uint8_t *block);
+
+struct iq_type {
+    open_fn *open;
+    look_up_fn *look_up;
+    enum iq_change change;
+};
+
+MOE__INLINE void expand_iq(struct moe__codes *codes, const uint8_t *block,
+                           struct iq_type type)
+{
+    struct iq_block b;
+    type.open(codes, &b, block);
+    AVX2_SHOW(b);
+    for (int32_t g = 0; g < 8; g++)
+        store_256(codes->q + 32 * g,
+                  change_codes(type.look_up(&b, g), b.bits[g], type.change));
+}
+
+/* Two products a word of 32 entries and their activations: signs go to the
+ * activations, which leaves entries as they are. */
+MOE__INLINE __m256i dot_entries(__m256i entries, uint32_t bits, __m256i x,
+                                enum iq_change change)
+{
+    if (change == IQ_NEGATED) {
+        __m256i sign = _mm256_or_si256(spread_bits(bits), _mm256_set1_epi8(1));
+        return _mm256_maddubs_epi16(entries, _mm256_sign_epi8(x, sign));
+    }
+    entries = change_codes(entries, bits, change);
+    return _mm256_maddubs_epi16(_mm256_abs_epi8(x),
+                                _mm256_sign_epi8(entries, x));
+}
+
+MOE__INLINE __m256i dot_iq(float *d, const uint8_t *block, const int8_t *x,
+                           struct iq_type type)
+{
+    const __m256i spread =
+        _mm256_set_m128i(_mm_set1_epi16(0x0302), _mm_set1_epi16(0x0100));
+    struct moe__codes codes;
+    struct iq_block b;
+    __m256i sum = _mm256_setzero_si256();
+    type.open(&codes, &b, block);
+    AVX2_SHOW(b); /* else gcc 12 takes indices out of registers, two
+                     instructions each, on one port */
+    AVX2_SHOW(codes.scale);
+    *d = codes.d;
+    MOE__UNROLL
+    for (int32_t g = 0; g < 8; g++) {
+        int32_t two;
+        memcpy(&two, codes.scale + 2 * g, sizeof two);
+        __m256i scale = _mm256_shuffle_epi8(_mm256_set1_epi32(two), spread);
+        __m256i dot = dot_entries(type.look_up(&b, g), b.bits[g],
+                                  avx2_load_bytes(x + 32 * g), type.change);
+        sum = _mm256_add_epi32(sum, _mm256_madd_epi16(dot, scale));
+    }
+    return sum;
+}
+
+#define IQ_TYPE(name, count, book, change_codes)                            \
+    MOE__INLINE __m256i look_up_##name(const struct iq_block *b, int32_t g) \
+    {                                                                       \
+        return look_up_##count(book, b->index, g);                          \
+    }                                                                       \
+    void moe__avx2_expand_##name(struct moe__codes *codes,                  \
+                                 const uint8_t *block)                      \
+    {                                                                       \
+        const struct iq_type type = {open_##name, look_up_##name,           \
+                                     change_codes};                         \
+        expand_iq(codes, block, type);                                      \
+    }                                                                       \
+    __m256i moe__avx2_dot_##name(float *d, const uint8_t *block,            \
+                                 const int8_t *x)                           \
+    {                                                                       \
+        const struct iq_type type = {open_##name, look_up_##name,           \
+                                     change_codes};                         \
+        return dot_iq(d, block, x, type);                                   \
+    }
+
+IQ_TYPE(iq2_xxs, eights, moe__quant_iq2_xxs_book, IQ_NEGATED)
+IQ_TYPE(iq2_xs, eights, moe__quant_iq2_xs_book, IQ_NEGATED)
+IQ_TYPE(iq2_s, eights, moe__quant_iq2_s_book, IQ_NEGATED)
+IQ_TYPE(iq3_xxs, fours, moe__quant_iq3_xxs_book, IQ_NEGATED)
+IQ_TYPE(iq3_s, fours, moe__quant_iq3_s_book, IQ_NEGATED)
+IQ_TYPE(iq1_s, eights, moe__quant_iq1_book, IQ_LESS_2)
+IQ_TYPE(iq1_m, eights, moe__quant_iq1_book, IQ_LESS_2)
 
 /* ------------------------------------------------------------------ TQ1_0 */
 

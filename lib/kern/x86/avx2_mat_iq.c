@@ -61,23 +61,50 @@ MOE__INLINE void multiply_group(const struct moe__matmul *job, int32_t i,
         avx2_store_group(job, token, i, sum[token]);
 }
 
-#define TYPE_IQ(name, block_bytes)                                  \
-    static void avx2_matmul_##name(const struct moe__matmul *job)   \
-    {                                                               \
-        struct avx2_group group = {.n_cols = job->w->n_cols};       \
-        for (int32_t i = 0; avx2_take_group(&group, job, i); i++)   \
-            multiply_group(job, i, &group, moe__avx2_expand_##name, \
-                           block_bytes);                            \
+/* One token times row i of each run. */
+MOE__INLINE void multiply_token(const struct moe__matmul *job, int32_t i,
+                                struct avx2_group *group, avx2_dot_fn *dot,
+                                size_t block_bytes)
+{
+    __m128 sum = _mm_setzero_ps();
+    avx2_set_token(group, job, 0);
+    for (int32_t b = 0; b < group->n_cols / 256; b++) {
+        __m256i isum[AVX2_ROWS];
+        float d[AVX2_ROWS];
+        MOE__UNROLL
+        for (int32_t r = 0; r < AVX2_ROWS; r++) {
+            const size_t at = (size_t)b * block_bytes;
+            avx2_prefetch(group, r, at);
+            isum[r] = dot(&d[r], group->row[r] + at, group->q + 256 * b);
+        }
+        __m128 scale =
+            _mm_mul_ps(_mm_loadu_ps(d), _mm_set1_ps(group->scale[b]));
+        sum = _mm_fmadd_ps(scale, _mm_cvtepi32_ps(avx2_sum_rows(isum)), sum);
+    }
+    avx2_store_group(job, 0, i, sum);
+}
+
+#define TYPE_IQ(name, block_bytes, dot)                                 \
+    static void avx2_matmul_##name(const struct moe__matmul *job)       \
+    {                                                                   \
+        struct avx2_group group = {.n_cols = job->w->n_cols};           \
+        avx2_dot_fn *const one = dot;                                   \
+        for (int32_t i = 0; avx2_take_group(&group, job, i); i++)       \
+            if (one != NULL && job->n_tokens == 1)                      \
+                multiply_token(job, i, &group, one, block_bytes);       \
+            else                                                        \
+                multiply_group(job, i, &group, moe__avx2_expand_##name, \
+                               block_bytes);                            \
     }
 
-TYPE_IQ(iq1_s, 50)
-TYPE_IQ(iq1_m, 56)
-TYPE_IQ(iq2_xxs, 66)
-TYPE_IQ(iq2_xs, 74)
-TYPE_IQ(iq2_s, 82)
-TYPE_IQ(iq3_xxs, 98)
-TYPE_IQ(iq3_s, 110)
-TYPE_IQ(tq1_0, 54)
+TYPE_IQ(iq1_s, 50, moe__avx2_dot_iq1_s)
+TYPE_IQ(iq1_m, 56, moe__avx2_dot_iq1_m)
+TYPE_IQ(iq2_xxs, 66, moe__avx2_dot_iq2_xxs)
+TYPE_IQ(iq2_xs, 74, moe__avx2_dot_iq2_xs)
+TYPE_IQ(iq2_s, 82, moe__avx2_dot_iq2_s)
+TYPE_IQ(iq3_xxs, 98, moe__avx2_dot_iq3_xxs)
+TYPE_IQ(iq3_s, 110, moe__avx2_dot_iq3_s)
+TYPE_IQ(tq1_0, 54, NULL)
 
 MOE__TARGET_END
 

@@ -10,6 +10,9 @@
  * early and spill sums. */
 #define AVX2_FENCE() __asm__ volatile("" : : : "memory")
 
+/* Neither: the object lies in memory here, it is no set of registers. */
+#define AVX2_SHOW(v) __asm__ volatile("" : "+m"(v))
+
 MOE__TARGET_BEGIN("avx2,fma,f16c")
 
 /* All ones in the first n lanes. */

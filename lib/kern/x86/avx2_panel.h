@@ -110,15 +110,13 @@ void moe__avx2_panel_matmul(const struct moe__matmul *job,
 /* Words to the compiler that are no instructions.  Left alone, gcc 12 and clang
  * 21 move loads of sums ahead and spill those that are in use, which halves the
  * speed.
- * AVX2_PIN: the eight sums v[2][4] are in registers here.
- * AVX2_SHOW: the array lies in memory here, it is no set of registers. */
+ * AVX2_PIN: the eight sums v[2][4] are in registers here. */
 #define AVX2_PIN(v)                                                       \
     __asm__ volatile(""                                                   \
                      : "+x"((v)[0][0]), "+x"((v)[0][1]), "+x"((v)[0][2]), \
                        "+x"((v)[0][3]), "+x"((v)[1][0]), "+x"((v)[1][1]), \
                        "+x"((v)[1][2]), "+x"((v)[1][3]))
 #define AVX2_KEEP(a, b) __asm__ volatile("" : "+x"(a), "+x"(b))
-#define AVX2_SHOW(v) __asm__ volatile("" : "+m"(v))
 
 MOE__TARGET_BEGIN("avx2,fma,f16c")
 
