@@ -8,6 +8,22 @@
  * those that it does faster for an overlay. */
 typedef void moe__kern_fill_fn(struct moe__kern *kern);
 
+/* A product by panels, and from how many tokens on it is taken. */
+struct moe__panel {
+    int32_t type;
+    int16_t from;
+    moe__matmul_fn *multiply;
+};
+
+static inline void moe__set_panels(struct moe__kern *kern,
+                                   const struct moe__panel *panels, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        kern->panel[panels[i].type] = panels[i].multiply;
+        kern->panel_from[panels[i].type] = panels[i].from;
+    }
+}
+
 moe__kern_fill_fn moe__scalar_fill_mat;
 moe__kern_fill_fn moe__scalar_fill_misc;
 moe__kern_fill_fn moe__scalar_fill_attn;

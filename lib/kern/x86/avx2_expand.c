@@ -7,7 +7,6 @@
 
 #if MOE__HAS_AVX2
 #include "kern/x86/avx2_expand.h"
-#include "kern/x86/avx2_math.h"
 #include "quant/iq_tables.h"
 
 MOE__TARGET_BEGIN("avx2,fma,f16c")
@@ -21,11 +20,6 @@ struct iq_block {
 
 /* What becomes of codes whose bits are set. */
 enum iq_change { IQ_NEGATED, IQ_LESS_2 };
-
-MOE__INLINE void store_256(void *p, __m256i v)
-{
-    _mm256_storeu_si256((__m256i *)p, v);
-}
 
 MOE__INLINE __m128i load_128(const void *p)
 {
@@ -87,23 +81,31 @@ MOE__INLINE __m256i change_codes(__m256i q, uint32_t bits,
 /* 16 bytes as indices from number k on. */
 MOE__INLINE void put_bytes(struct iq_block *block, int32_t k, __m128i bytes)
 {
-    store_256(block->index + k, _mm256_cvtepu8_epi16(bytes));
+    avx2_store_bytes(block->index + k, _mm256_cvtepu8_epi16(bytes));
 }
 
-/* The same with more bits on top, each word of `high` times its word of
- * `times` and shifted right by `down`, cut to the mask. */
-MOE__INLINE __m256i move_high(__m256i high, __m256i times, int32_t down,
-                              int32_t mask)
+/* Each word times its word of `times`, shifted right and cut to the mask. */
+MOE__INLINE __m256i move_words(__m256i words, __m256i times, int32_t right,
+                               int32_t mask)
 {
-    return and_words(_mm256_srli_epi16(_mm256_mullo_epi16(high, times), down),
-                     mask);
+    words = _mm256_srli_epi16(_mm256_mullo_epi16(words, times), right);
+    return and_words(words, mask);
 }
 
+/* Bits 3 j .. 3 j + 2 of words j of every four, at bit 9 - right. */
+MOE__INLINE __m256i every_three_bits(__m256i words, int32_t right)
+{
+    const __m256i times =
+        _mm256_set1_epi64x((int64_t)512 | 64ll << 16 | 8ll << 32 | 1ll << 48);
+    return move_words(words, times, right, 7 << (9 - right));
+}
+
+/* 16 bytes as indices from number k on, whose high bits are words. */
 MOE__INLINE void put_bytes_and(struct iq_block *block, int32_t k,
                                const uint8_t *bytes, __m256i high)
 {
     __m256i low = _mm256_cvtepu8_epi16(load_128(bytes));
-    store_256(block->index + k, _mm256_or_si256(low, high));
+    avx2_store_bytes(block->index + k, _mm256_or_si256(low, high));
 }
 
 /* Bytes `first` and following of eight, each as the low byte of `times` words,
@@ -117,6 +119,20 @@ MOE__INLINE __m256i repeat_bytes(const uint8_t *bytes, int32_t first,
     at = _mm256_add_epi16(at, _mm256_set1_epi16((int16_t)(first | 0x8000)));
     __m128i eight = _mm_loadl_epi64((const __m128i *)(const void *)bytes);
     return _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(eight), at);
+}
+
+/* `count` bytes as indices, with bits of eight other bytes on top, each of them
+ * for count / 8 indices: `times` and the mask as in move_words. */
+MOE__INLINE void put_bytes_and_bits(struct iq_block *block, int32_t count,
+                                    const uint8_t *bytes, const uint8_t *high,
+                                    __m256i times, int32_t mask)
+{
+    const int32_t share = count / 8;
+    MOE__UNROLL
+    for (int32_t k = 0; k < count; k += 16)
+        put_bytes_and(
+            block, k, bytes + k,
+            move_words(repeat_bytes(high, k / share, share), times, 0, mask));
 }
 
 /* ------------------------------------------------------------------ signs */
@@ -152,8 +168,8 @@ MOE__INLINE __m256i spread_sevens(__m256i words)
 /* Sixteen scales 2 s + 1 of words s. */
 MOE__INLINE void put_scales(struct moe__codes *codes, __m256i s)
 {
-    store_256(codes->scale,
-              _mm256_add_epi16(_mm256_add_epi16(s, s), _mm256_set1_epi16(1)));
+    avx2_store_bytes(codes->scale, _mm256_add_epi16(_mm256_add_epi16(s, s),
+                                                    _mm256_set1_epi16(1)));
 }
 
 /* Scales of groups of 32 from words of 32 bits. */
@@ -177,7 +193,7 @@ MOE__INLINE void put_nibble_scales(struct moe__codes *codes,
 MOE__INLINE void put_signs_and_scales(struct moe__codes *codes,
                                       struct iq_block *block, __m256i words)
 {
-    store_256(block->bits, even_bytes(spread_sevens(words)));
+    avx2_store_bytes(block->bits, even_bytes(spread_sevens(words)));
     put_scales_32(codes, _mm256_srli_epi32(words, 28));
 }
 
@@ -211,13 +227,13 @@ MOE__INLINE void open_iq2_xs(struct moe__codes *codes, struct iq_block *b,
     const __m256i first = avx2_load_bytes(block + 2);
     const __m256i second = avx2_load_bytes(block + 34);
     codes->d = half_to_float(moe__load_u16(block)) * 0.125f;
-    store_256(b->index, and_words(first, 511));
-    store_256(b->index + 16, and_words(second, 511));
+    avx2_store_bytes(b->index, and_words(first, 511));
+    avx2_store_bytes(b->index + 16, and_words(second, 511));
     const __m256i sevens = _mm256_permute4x64_epi64(
         _mm256_packus_epi16(_mm256_srli_epi16(first, 9),
                             _mm256_srli_epi16(second, 9)),
         _MM_SHUFFLE(3, 1, 2, 0));
-    store_256(b->bits, even_bytes(sevens));
+    avx2_store_bytes(b->bits, even_bytes(sevens));
     put_nibble_scales(codes, block + 66);
 }
 
@@ -227,12 +243,8 @@ MOE__INLINE void open_iq2_s(struct moe__codes *codes, struct iq_block *b,
     const __m256i times =
         _mm256_set1_epi64x((int64_t)256 | 64ll << 16 | 16ll << 32 | 4ll << 48);
     codes->d = half_to_float(moe__load_u16(block)) * 0.125f;
-    MOE__UNROLL
-    for (int32_t h = 0; h < 2; h++)
-        put_bytes_and(
-            b, 16 * h, block + 2 + 16 * h,
-            move_high(repeat_bytes(block + 66, 4 * h, 4), times, 0, 0x300));
-    store_256(b->bits, avx2_load_bytes(block + 34));
+    put_bytes_and_bits(b, 32, block + 2, block + 66, times, 0x300);
+    avx2_store_bytes(b->bits, avx2_load_bytes(block + 34));
     put_nibble_scales(codes, block + 74);
 }
 
@@ -252,12 +264,8 @@ MOE__INLINE void open_iq3_s(struct moe__codes *codes, struct iq_block *b,
     const __m256i times = _mm256_broadcastsi128_si256(
         _mm_setr_epi16(256, 128, 64, 32, 16, 8, 4, 2));
     codes->d = half_to_float(moe__load_u16(block));
-    MOE__UNROLL
-    for (int32_t h = 0; h < 4; h++)
-        put_bytes_and(
-            b, 16 * h, block + 2 + 16 * h,
-            move_high(repeat_bytes(block + 66, 2 * h, 8), times, 0, 0x100));
-    store_256(b->bits, avx2_load_bytes(block + 74));
+    put_bytes_and_bits(b, 64, block + 2, block + 66, times, 0x100);
+    avx2_store_bytes(b->bits, avx2_load_bytes(block + 74));
     /* four bytes, each in two words of 32 bits */
     const __m256i byte = _mm256_cvtepu8_epi32(_mm_shuffle_epi8(
         _mm_cvtsi32_si128((int32_t)moe__load_u32(block + 106)),
@@ -270,8 +278,6 @@ MOE__INLINE void open_iq3_s(struct moe__codes *codes, struct iq_block *b,
 MOE__INLINE void open_iq1_s(struct moe__codes *codes, struct iq_block *b,
                             const uint8_t *block)
 {
-    const __m256i times =
-        _mm256_set1_epi64x((int64_t)512 | 64ll << 16 | 8ll << 32 | 1ll << 48);
     const __m256i first = _mm256_broadcastsi128_si256(
         _mm_setr_epi8(0, 1, 0, 1, 0, 1, 0, 1, 2, 3, 2, 3, 2, 3, 2, 3));
     const __m128i qh = load_128(block + 34);
@@ -283,11 +289,10 @@ MOE__INLINE void open_iq1_s(struct moe__codes *codes, struct iq_block *b,
         const __m256i two = _mm256_permutevar8x32_epi32(
             _mm256_castsi128_si256(four),
             _mm256_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1));
-        put_bytes_and(
-            b, 16 * h, block + 2 + 16 * h,
-            move_high(_mm256_shuffle_epi8(two, first), times, 1, 0x700));
+        put_bytes_and(b, 16 * h, block + 2 + 16 * h,
+                      every_three_bits(_mm256_shuffle_epi8(two, first), 1));
     }
-    store_256(b->bits, _mm256_cvtepi16_epi32(_mm_srai_epi16(qh, 15)));
+    avx2_store_bytes(b->bits, _mm256_cvtepi16_epi32(_mm_srai_epi16(qh, 15)));
     put_scales_32(codes, _mm256_and_si256(
                              _mm256_srli_epi32(_mm256_cvtepu16_epi32(qh), 12),
                              _mm256_set1_epi32(7)));
@@ -307,29 +312,25 @@ MOE__INLINE void open_iq1_m(struct moe__codes *codes, struct iq_block *b,
         put_bytes_and(b, 16 * h, block + 16 * h, and_words(nibbles, 0x700));
         down[h] = _mm256_srai_epi16(_mm256_slli_epi16(nibbles, 4), 15);
     }
-    store_256(b->bits,
-              _mm256_permute4x64_epi64(_mm256_packs_epi16(down[0], down[1]),
-                                       _MM_SHUFFLE(3, 1, 2, 0)));
+    avx2_store_bytes(
+        b->bits, _mm256_permute4x64_epi64(_mm256_packs_epi16(down[0], down[1]),
+                                          _MM_SHUFFLE(3, 1, 2, 0)));
     MOE__UNROLL
     for (int32_t w = 0; w < 4; w++)
         d |= (uint32_t)(moe__load_u16(scales + 2 * w) >> 12) << 4 * w;
     codes->d = half_to_float(d) * 0.125f;
-    /* each word four times, its bits 0, 3, 6, 9 and up to bit 9 */
+    /* each word four times */
     const __m128i words =
         _mm_loadl_epi64((const __m128i *)(const void *)scales);
     const __m256i word = _mm256_shuffle_epi8(
         _mm256_broadcastsi128_si256(words),
         _mm256_setr_epi8(0, 1, 0, 1, 0, 1, 0, 1, 2, 3, 2, 3, 2, 3, 2, 3, 4, 5,
                          4, 5, 4, 5, 4, 5, 6, 7, 6, 7, 6, 7, 6, 7));
-    put_scales(codes, move_high(word,
-                                _mm256_set1_epi64x((int64_t)512 | 64ll << 16 |
-                                                   8ll << 32 | 1ll << 48),
-                                9, 7));
+    put_scales(codes, every_three_bits(word, 9));
 }
 
 /* ------------------------------------------------- expanding, multiplying */
 
-/* Entries of group g of 32 codes. */
 typedef __m256i look_up_fn(const struct iq_block *b, int32_t g);
 typedef void open_fn(struct moe__codes *codes, struct iq_block *b,
                      const uint8_t *block);
@@ -347,8 +348,9 @@ MOE__INLINE void expand_iq(struct moe__codes *codes, const uint8_t *block,
     type.open(codes, &b, block);
     AVX2_SHOW(b);
     for (int32_t g = 0; g < 8; g++)
-        store_256(codes->q + 32 * g,
-                  change_codes(type.look_up(&b, g), b.bits[g], type.change));
+        avx2_store_bytes(
+            codes->q + 32 * g,
+            change_codes(type.look_up(&b, g), b.bits[g], type.change));
 }
 
 /* Two products a word of 32 entries and their activations: signs go to the
@@ -360,16 +362,12 @@ MOE__INLINE __m256i dot_entries(__m256i entries, uint32_t bits, __m256i x,
         __m256i sign = _mm256_or_si256(spread_bits(bits), _mm256_set1_epi8(1));
         return _mm256_maddubs_epi16(entries, _mm256_sign_epi8(x, sign));
     }
-    entries = change_codes(entries, bits, change);
-    return _mm256_maddubs_epi16(_mm256_abs_epi8(x),
-                                _mm256_sign_epi8(entries, x));
+    return avx2_dot_signed(change_codes(entries, bits, change), x);
 }
 
 MOE__INLINE __m256i dot_iq(float *d, const uint8_t *block, const int8_t *x,
                            struct iq_type type)
 {
-    const __m256i spread =
-        _mm256_set_m128i(_mm_set1_epi16(0x0302), _mm_set1_epi16(0x0100));
     struct moe__codes codes;
     struct iq_block b;
     __m256i sum = _mm256_setzero_si256();
@@ -380,34 +378,29 @@ MOE__INLINE __m256i dot_iq(float *d, const uint8_t *block, const int8_t *x,
     *d = codes.d;
     MOE__UNROLL
     for (int32_t g = 0; g < 8; g++) {
-        int32_t two;
-        memcpy(&two, codes.scale + 2 * g, sizeof two);
-        __m256i scale = _mm256_shuffle_epi8(_mm256_set1_epi32(two), spread);
         __m256i dot = dot_entries(type.look_up(&b, g), b.bits[g],
                                   avx2_load_bytes(x + 32 * g), type.change);
-        sum = _mm256_add_epi32(sum, _mm256_madd_epi16(dot, scale));
+        sum = _mm256_add_epi32(sum, avx2_scale_32(dot, codes.scale + 2 * g));
     }
     return sum;
 }
 
-#define IQ_TYPE(name, count, book, change_codes)                            \
+#define IQ_TYPE(name, count, book, change)                                  \
     MOE__INLINE __m256i look_up_##name(const struct iq_block *b, int32_t g) \
     {                                                                       \
         return look_up_##count(book, b->index, g);                          \
     }                                                                       \
+    static const struct iq_type type_##name = {open_##name, look_up_##name, \
+                                               change};                     \
     void moe__avx2_expand_##name(struct moe__codes *codes,                  \
                                  const uint8_t *block)                      \
     {                                                                       \
-        const struct iq_type type = {open_##name, look_up_##name,           \
-                                     change_codes};                         \
-        expand_iq(codes, block, type);                                      \
+        expand_iq(codes, block, type_##name);                               \
     }                                                                       \
     __m256i moe__avx2_dot_##name(float *d, const uint8_t *block,            \
                                  const int8_t *x)                           \
     {                                                                       \
-        const struct iq_type type = {open_##name, look_up_##name,           \
-                                     change_codes};                         \
-        return dot_iq(d, block, x, type);                                   \
+        return dot_iq(d, block, x, type_##name);                            \
     }
 
 IQ_TYPE(iq2_xxs, eights, moe__quant_iq2_xxs_book, IQ_NEGATED)
@@ -444,9 +437,9 @@ void moe__avx2_expand_tq1_0(struct moe__codes *codes, const uint8_t *block)
     __m256i z = _mm256_set1_epi32((int32_t)moe__load_u32(block + 48));
     __m256i last = z;
     codes->d = half_to_float(moe__load_u16(block + 52));
-    _mm256_storeu_si256((__m256i *)(void *)codes->scale, _mm256_set1_epi16(1));
+    avx2_store_bytes(codes->scale, _mm256_set1_epi16(1));
     for (int32_t n = 0; n < 5; n++) {
-        store_256(codes->q + 32 * n, first_digit(x));
+        avx2_store_bytes(codes->q + 32 * n, first_digit(x));
         _mm_storeu_si128((__m128i *)(void *)(codes->q + 160 + 16 * n),
                          _mm256_castsi256_si128(first_digit(y)));
         x = times_3(x);

@@ -1,10 +1,9 @@
 /* avx2_mat_iq.c: types with 256-blocks whose codes come from books or are
  * digits, AVX2: IQ1_S, IQ1_M, IQ2_XXS, IQ2_XS, IQ2_S, IQ3_XXS, IQ3_S, TQ1_0.
  *
- * A block is expanded to struct moe__codes (avx2_expand.c) and then
- * multiplied with all tokens of the job.  Codes are signed and at most 62 (127
- * would do): |a| times q with a's sign is at most 2 * 127 * 127 = 32258 a pair.
- */
+ * For several tokens a block is expanded to struct moe__codes once; one token
+ * meets the entries of its book without that (avx2_expand.h).  Codes are signed
+ * and at most 62. */
 #include "kern/fill.h"
 
 #if MOE__HAS_AVX2
@@ -16,19 +15,12 @@ MOE__TARGET_BEGIN("avx2,fma,f16c")
 /* sum over groups g of 16 of scale_g sum q a, in eight parts. */
 MOE__INLINE __m256i dot_codes(const struct moe__codes *codes, const int8_t *a)
 {
-    const __m256i spread =
-        _mm256_set_m128i(_mm_set1_epi16(0x0302), _mm_set1_epi16(0x0100));
     __m256i sum = _mm256_setzero_si256();
     MOE__UNROLL
     for (int32_t g = 0; g < 8; g++) {
-        __m256i x = avx2_load_bytes(a + 32 * g);
-        __m256i w = avx2_load_bytes(codes->q + 32 * g);
-        int32_t two;
-        memcpy(&two, codes->scale + 2 * g, sizeof two);
-        __m256i scale = _mm256_shuffle_epi8(_mm256_set1_epi32(two), spread);
-        __m256i dot =
-            _mm256_maddubs_epi16(_mm256_abs_epi8(x), _mm256_sign_epi8(w, x));
-        sum = _mm256_add_epi32(sum, _mm256_madd_epi16(dot, scale));
+        __m256i dot = avx2_dot_signed(avx2_load_bytes(codes->q + 32 * g),
+                                      avx2_load_bytes(a + 32 * g));
+        sum = _mm256_add_epi32(sum, avx2_scale_32(dot, codes->scale + 2 * g));
     }
     return sum;
 }

@@ -27,6 +27,11 @@ MOE__INLINE __m256i avx2_load_bytes(const void *p)
     return _mm256_loadu_si256((const __m256i *)p);
 }
 
+MOE__INLINE void avx2_store_bytes(void *p, __m256i v)
+{
+    _mm256_storeu_si256((__m256i *)p, v);
+}
+
 /* The first n lanes, or all eight; full stores are much faster than masked. */
 MOE__INLINE void avx2_store_first(float *p, __m256 v, int32_t n)
 {

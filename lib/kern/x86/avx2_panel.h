@@ -155,11 +155,6 @@ MOE__INLINE __m256 avx2_high_halves(__m256i words)
     return avx2_low_halves(_mm256_srli_epi32(words, 16));
 }
 
-MOE__INLINE void avx2_store_bytes(void *p, __m256i v)
-{
-    _mm256_storeu_si256((__m256i *)p, v);
-}
-
 /* Four activations in every lane. */
 MOE__INLINE __m256i panel_broadcast(const int8_t *q)
 {

@@ -453,19 +453,12 @@ MOE__TARGET_END
 
 void moe__avx2_fill_panel256(struct moe__kern *kern)
 {
-    static const struct {
-        int32_t type;
-        int16_t from;
-        moe__matmul_fn *panel;
-    } panels[] = {
+    static const struct moe__panel panels[] = {
         {MOE__Q2_K, 6, avx2_panel_q2_k}, {MOE__Q3_K, 6, avx2_panel_q3_k},
         {MOE__Q4_K, 6, avx2_panel_q4_k}, {MOE__Q5_K, 4, avx2_panel_q5_k},
         {MOE__Q6_K, 6, avx2_panel_q6_k},
     };
-    for (size_t i = 0; i < MOE__COUNT(panels); i++) {
-        kern->panel[panels[i].type] = panels[i].panel;
-        kern->panel_from[panels[i].type] = panels[i].from;
-    }
+    moe__set_panels(kern, panels, MOE__COUNT(panels));
     kern->piece_tokens = MOE__MATMUL_TOKENS;
 }
 

@@ -288,19 +288,12 @@ MOE__TARGET_END
 
 void moe__avx2_fill_panel32(struct moe__kern *kern)
 {
-    static const struct {
-        int32_t type;
-        int16_t from;
-        moe__matmul_fn *panel;
-    } panels[] = {
+    static const struct moe__panel panels[] = {
         {MOE__Q4_0, 6, avx2_panel_q4_0},   {MOE__Q4_1, 6, avx2_panel_q4_1},
         {MOE__Q5_0, 4, avx2_panel_q5_0},   {MOE__Q5_1, 4, avx2_panel_q5_1},
         {MOE__MXFP4, 4, avx2_panel_mxfp4},
     };
-    for (size_t i = 0; i < MOE__COUNT(panels); i++) {
-        kern->panel[panels[i].type] = panels[i].panel;
-        kern->panel_from[panels[i].type] = panels[i].from;
-    }
+    moe__set_panels(kern, panels, MOE__COUNT(panels));
 }
 
 #endif

@@ -229,12 +229,12 @@ MOE__TARGET_END
 
 void moe__avx2_fill_panel_float(struct moe__kern *kern)
 {
-    kern->panel[MOE__F32] = avx2_panel_f32;
-    kern->panel[MOE__F16] = avx2_panel_f16;
-    kern->panel[MOE__BF16] = avx2_panel_bf16;
-    kern->panel_from[MOE__F32] = 16;
-    kern->panel_from[MOE__F16] = 24;
-    kern->panel_from[MOE__BF16] = 24;
+    static const struct moe__panel panels[] = {
+        {MOE__F32, 16, avx2_panel_f32},
+        {MOE__F16, 24, avx2_panel_f16},
+        {MOE__BF16, 24, avx2_panel_bf16},
+    };
+    moe__set_panels(kern, panels, MOE__COUNT(panels));
 }
 
 #endif

@@ -260,11 +260,7 @@ MOE__TARGET_END
 
 void moe__avx2_fill_panel_words(struct moe__kern *kern)
 {
-    static const struct {
-        int32_t type;
-        int16_t from;
-        moe__matmul_fn *panel;
-    } panels[] = {
+    static const struct moe__panel panels[] = {
         {MOE__Q8_0, 10, avx2_panel_q8_0},
         {MOE__IQ4_NL, 7, avx2_panel_iq4_nl},
         {MOE__IQ4_XS, 7, avx2_panel_iq4_xs},
@@ -276,10 +272,7 @@ void moe__avx2_fill_panel_words(struct moe__kern *kern)
         {MOE__IQ3_XXS, 40, avx2_panel_iq3_xxs},
         {MOE__IQ3_S, 40, avx2_panel_iq3_s},
     };
-    for (size_t i = 0; i < MOE__COUNT(panels); i++) {
-        kern->panel[panels[i].type] = panels[i].panel;
-        kern->panel_from[panels[i].type] = panels[i].from;
-    }
+    moe__set_panels(kern, panels, MOE__COUNT(panels));
 }
 
 #endif

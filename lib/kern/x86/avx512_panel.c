@@ -466,11 +466,7 @@ MOE__TARGET_END
 
 void moe__avx512_fill_panel(struct moe__kern *kern)
 {
-    static const struct {
-        int32_t type;
-        int16_t from;
-        moe__matmul_fn *panel;
-    } panels[] = {
+    static const struct moe__panel panels[] = {
         {MOE__Q2_K, 4, vnni_panel_q2_k},
         {MOE__Q3_K, 4, vnni_panel_q3_k},
         {MOE__Q4_K, 3, vnni_panel_q4_k},
@@ -492,10 +488,7 @@ void moe__avx512_fill_panel(struct moe__kern *kern)
         {MOE__IQ3_XXS, 4, vnni_panel_iq3_xxs},
         {MOE__IQ3_S, 4, vnni_panel_iq3_s},
     };
-    for (size_t i = 0; i < MOE__COUNT(panels); i++) {
-        kern->panel[panels[i].type] = panels[i].panel;
-        kern->panel_from[panels[i].type] = panels[i].from;
-    }
+    moe__set_panels(kern, panels, MOE__COUNT(panels));
 }
 
 #endif
